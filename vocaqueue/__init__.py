@@ -1,0 +1,94 @@
+"""
+vocaqueue: bulk jobs on Celery that survive kill -9 and count every item once.
+
+    from vocaqueue import JobParams, JobType, QueueManager
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    BadRequest,
+    BadSettings,
+    Detail,
+    InvalidParams,
+    JobCancelled,
+    JobEnded,
+    JobFailed,
+    JobNotFound,
+    NoItems,
+    NotSupported,
+    StoreUnavailable,
+    UnknownType,
+    VocaqueueError,
+    WrongStatus,
+)
+from .files import FileStore
+from .handler import Context, Handler
+from .job import ItemError, JobRecord, JobStatus, Priority, Progress
+from .outcome import Item, JobFatal, Outcome, Plan
+from .registry import JobParams, JobType, Limits, Prepared, Registry, load_registry
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .engine.app import create_celery_app
+    from .engine.queue import Job, QueueManager
+    from .store.events import Event
+
+__all__ = [
+    "BadRequest",
+    "BadSettings",
+    "Context",
+    "Detail",
+    "Event",
+    "FileStore",
+    "Handler",
+    "InvalidParams",
+    "Item",
+    "ItemError",
+    "Job",
+    "JobCancelled",
+    "JobEnded",
+    "JobFailed",
+    "JobFatal",
+    "JobNotFound",
+    "JobParams",
+    "JobRecord",
+    "JobStatus",
+    "JobType",
+    "Limits",
+    "NoItems",
+    "NotSupported",
+    "Outcome",
+    "Plan",
+    "Prepared",
+    "Priority",
+    "Progress",
+    "QueueManager",
+    "Registry",
+    "Settings",
+    "StoreUnavailable",
+    "UnknownType",
+    "VocaqueueError",
+    "WrongStatus",
+    "create_celery_app",
+    "load_registry",
+]
+
+#: Names that bring Celery and Redis with them: loaded when they are first asked for, so that a module which only
+#: declares job types stays quick to import.
+_HEAVY = {
+    "Event": "store.events",
+    "Job": "engine.queue",
+    "QueueManager": "engine.queue",
+    "create_celery_app": "engine.app",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HEAVY:
+        raise AttributeError(f"module 'vocaqueue' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"vocaqueue.{_HEAVY[name]}"), name)

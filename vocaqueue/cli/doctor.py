@@ -1,0 +1,142 @@
+"""`vocaqueue doctor`: each setting with its origin, and a check of each real part."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from ..registry import load_registry
+from ..settings import NAMES, Settings, mask
+from ..store.client import make_client
+from .show import console
+
+FIELDS = {
+    "REDIS_URL": "redis_url",
+    "CELERY_BROKER_URL": "broker_url",
+    "VOCAQUEUE_JOB_TYPES": "job_types",
+    "DATABASE_URL": "database_url",
+    "STORAGE_URL": "storage_url",
+    "PORT": "port",
+    "HOST": "host",
+    "VOCAQUEUE_NAMESPACE": "namespace",
+    "VOCAQUEUE_SAMPLE": "sample",
+    "VOCAQUEUE_SSE_HEARTBEAT": "sse_heartbeat_s",
+    "FLOWER_PORT": "flower_port",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    part: str
+    state: str  #: ok, warning, error
+    message: str
+
+
+def examine(json_: bool) -> bool:
+    """Print what was found; answers whether nothing is in error."""
+    settings = Settings.from_env()
+    shown = [
+        {
+            "name": name,
+            "value": mask(str(getattr(settings, FIELDS[name]))),
+            "origin": settings.origin.get(name, "default"),
+        }
+        for name in NAMES
+        if name in FIELDS
+    ]
+    findings = [check for part, look in _CHECKS.items() for check in _look(part, look, settings)]
+    if json_:
+        print(json.dumps({"settings": shown, "checks": [f.__dict__ for f in findings]}, ensure_ascii=False, indent=2))
+    else:
+        for row in shown:
+            console.print(f"{row['name']:<24} {row['value']}  [bright_black]({row['origin']})[/]", soft_wrap=True)
+        console.print()
+        marks = {"ok": "[green]ok[/]     ", "warning": "[yellow]warning[/]", "error": "[red]error[/]  "}
+        for finding in findings:
+            console.print(f"{marks[finding.state]} {finding.part}: {finding.message}", soft_wrap=True)
+    return all(finding.state != "error" for finding in findings)
+
+
+def _look(part: str, look: Callable[[Settings], list[Finding]], settings: Settings) -> list[Finding]:
+    try:
+        return look(settings)
+    except Exception as error:
+        return [Finding(part, "error", f"{error}")]
+
+
+def _server(settings: Settings) -> list[Finding]:
+    try:
+        info: dict[str, Any] = make_client(settings.redis_url).info()
+    except redis.ConnectionError as error:
+        hint = "start it with `make start`" if settings.embedded else "check REDIS_URL and that the server runs"
+        return [Finding("job store", "error", f"does not answer ({error}); {hint}.")]
+    version = info.get("valkey_version") or info["redis_version"]
+    found = [Finding("job store", "ok", f"{info.get('server_name', 'redis')} {version} answers.")]
+    compatible = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
+    if compatible < (7, 0):
+        found.append(Finding("job store", "error", "is older than 7.0, which the ledger's steps need."))
+    elif compatible < (7, 2):
+        found.append(
+            Finding("job store", "warning", "is older than 7.2 and cannot say when a write is on disk (WAITAOF).")
+        )
+    if not int(info.get("aof_enabled", 0)):
+        found.append(
+            Finding("job store", "warning", "keeps no append-only file: a restart forgets jobs (appendonly yes).")
+        )
+    if info.get("maxmemory_policy", "noeviction") != "noeviction":
+        found.append(
+            Finding("job store", "error", "may evict keys, and so lose jobs: set maxmemory-policy noeviction.")
+        )
+    return found
+
+
+def _types(settings: Settings) -> list[Finding]:
+    return [Finding("job types", "ok", ", ".join(load_registry(settings.job_types).names))]
+
+
+def _database(settings: Settings) -> list[Finding]:
+    try:
+        import sqlalchemy
+    except ImportError:
+        return [Finding("database", "warning", "SQLAlchemy is not installed; fine where no job type needs it.")]
+    engine = sqlalchemy.create_engine(settings.database_url)
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text("SELECT 1"))
+    return [Finding("database", "ok", f"{mask(settings.database_url)} answers.")]
+
+
+def _storage(settings: Settings) -> list[Finding]:
+    from ..files import FileStore
+
+    files = FileStore.from_url(settings.storage_url)
+    with files.write("doctor-check") as out:
+        out.write(b"ok")
+    files.remove("doctor-check")
+    return [Finding("files", "ok", f"{settings.storage_url} can be written.")]
+
+
+def _workers(settings: Settings) -> list[Finding]:
+    from ..engine.queue import QueueManager
+
+    queue = QueueManager(settings, load_registry(settings.job_types))
+    keys, found = queue.ledger.keys, []
+    now = queue.ledger.now_ms()
+    for name in queue.job_types.names:
+        said = queue.ledger.client.hvals(keys("slots", name))
+        slots = sum(int(s) for s, at in (value.decode().split(":") for value in said) if now - int(at) < 20_000)
+        state, message = ("ok", f"{slots} slots.") if slots else ("warning", "no worker is running; its jobs wait.")
+        found.append(Finding(f"workers for {name}", state, message))
+    return found
+
+
+_CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
+    "job store": _server,
+    "job types": _types,
+    "database": _database,
+    "files": _storage,
+    "workers": _workers,
+}

@@ -1,0 +1,217 @@
+"""
+A chunk: claimed items on the threads of one child, boxed by time.
+
+Plain handlers run on as many threads as the type's item concurrency says, `async` ones as that many tasks of one loop
+on one thread. The child's main thread only collects outcomes, so a handler that hangs stops neither beats nor commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from ..handler import Context, Handler
+from ..outcome import Item, JobFatal, Outcome
+from ..registry import Limits
+
+log = logging.getLogger("vocaqueue.job")
+
+Result = tuple[Item, Outcome]
+
+
+class Chunk:
+    def __init__(self, handler: Handler, items: Sequence[Item], ctx: Context, limits: Limits) -> None:
+        self.handler, self.items, self.ctx, self.limits = handler, items, ctx, limits
+        self.begun = 0  #: items handed to the handler so far
+        self.fatal: JobFatal | None = None
+        self._results: deque[Result] = deque()
+        self._in_hand: dict[int, tuple[Item, float]] = {}
+        self._given_up: set[int] = set()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+        self._held = threading.Event()
+        self._held.set()
+        self._started_at = time.monotonic()
+        self._threads = [threading.Thread(target=target, daemon=True) for target in self._targets()]
+
+    def start(self) -> None:
+        self._started_at = time.monotonic()
+        for thread in self._threads:
+            thread.start()
+
+    # What the main thread asks and says
+
+    def wait(self, timeout_s: float) -> None:
+        """Until there is an outcome, or all threads have ended, or the time is over."""
+        self._wake.wait(timeout_s)
+        self._wake.clear()
+
+    def drain(self, most: int) -> list[Result]:
+        """Outcomes not yet drained, in the order in which they came."""
+        found: list[Result] = []
+        while self._results and len(found) < most:
+            found.append(self._results.popleft())
+        return found
+
+    @property
+    def has_results(self) -> bool:
+        return bool(self._results)
+
+    @property
+    def is_over(self) -> bool:
+        """Nobody works on it any more; what was not begun will not be."""
+        return not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self._started_at
+
+    def stop(self) -> None:
+        """Begin no further item."""
+        self._stopped = True
+        self._held.set()
+
+    def hold(self) -> None:
+        """Begin no further item until `go_on`: the ledger cannot be told of outcomes."""
+        self._held.clear()
+
+    def go_on(self) -> None:
+        self._held.set()
+
+    def current(self) -> str | None:
+        """Id of an item that is in hand."""
+        with self._lock:
+            return next((item.id for item, _ in self._in_hand.values()), None)
+
+    def give_up_overdue(self) -> bool:
+        """
+        Fail items that have been in hand for longer than the item time-out, as `timed_out`, retryable.
+
+        Their threads cannot be ended, so the child has to go when this answers True.
+        """
+        limit = self.limits.item_timeout_s + 1.0  # an `async` item is cancelled at the limit by its own loop
+        overdue = []
+        with self._lock:
+            for index, (item, since) in self._in_hand.items():
+                if time.monotonic() - since > limit and index not in self._given_up:
+                    overdue.append(item)
+                    self._given_up.add(index)
+        for item in overdue:
+            self._results.append((item, self._timed_out()))
+        if overdue:
+            self.stop()
+        return bool(self._given_up)
+
+    # What the working threads do
+
+    def _targets(self) -> list[Callable[[], object]]:
+        if type(self.handler).defines("run_chunk"):
+            return [self._work_at_once]
+        workers = min(self.limits.item_concurrency, len(self.items))
+        if inspect.iscoroutinefunction(self.handler.run):
+            return [lambda: asyncio.run(self._work_async(workers))]
+        return [self._work] * workers
+
+    def _next(self) -> Item | None:
+        self._held.wait()
+        with self._lock:
+            if self._stopped or self.begun >= len(self.items):
+                return None
+            now = time.monotonic()
+            if self.begun and now - self._started_at >= self.limits.chunk_s:
+                self._stopped = True
+                return None
+            item = self.items[self.begun]
+            self.begun += 1
+            self._in_hand[item.index] = (item, now)
+            return item
+
+    def _settle(self, item: Item, outcome: Outcome) -> None:
+        with self._lock:
+            self._in_hand.pop(item.index, None)
+            if item.index in self._given_up:
+                return
+            self._results.append((item, outcome))
+        self._wake.set()
+
+    def _work(self) -> None:
+        try:
+            while (item := self._next()) is not None:
+                try:
+                    outcome = self._checked(self.handler.run(item, self.ctx))
+                except JobFatal as error:
+                    self._end_job(error, item)
+                    return
+                except BaseException as error:  # a handler's SystemExit is its own failure too
+                    outcome = self._unexpected(item, error)
+                self._settle(item, outcome)
+        finally:
+            self._wake.set()
+
+    async def _work_async(self, workers: int) -> None:
+        async def work() -> None:
+            while (item := await self._next_async()) is not None:
+                try:
+                    async with asyncio.timeout(self.limits.item_timeout_s):
+                        outcome = self._checked(await self.handler.run(item, self.ctx))
+                except TimeoutError:
+                    outcome = self._timed_out()
+                except JobFatal as error:
+                    self._end_job(error, item)
+                    return
+                except BaseException as error:
+                    outcome = self._unexpected(item, error)
+                self._settle(item, outcome)
+
+        try:
+            await asyncio.gather(*(work() for _ in range(workers)))
+        finally:
+            self._wake.set()
+
+    async def _next_async(self) -> Item | None:
+        while not self._held.is_set():  # noqa: ASYNC110 - it is set from another thread
+            await asyncio.sleep(0.05)
+        return self._next()
+
+    def _work_at_once(self) -> None:
+        try:
+            with self._lock:
+                self.begun = len(self.items)
+            try:
+                outcomes = [self._checked(outcome) for outcome in self.handler.run_chunk(self.items, self.ctx)]
+                if len(outcomes) != len(self.items):
+                    raise RuntimeError(f"run_chunk answered {len(outcomes)} outcomes for {len(self.items)} items")
+            except JobFatal as error:
+                self.fatal = error
+                self._stopped = True
+                return
+            except BaseException as error:
+                outcomes = [self._unexpected(self.items[0], error)] * len(self.items)
+            self._results.extend(zip(self.items, outcomes, strict=True))
+        finally:
+            self._wake.set()
+
+    def _end_job(self, error: JobFatal, item: Item) -> None:
+        with self._lock:
+            self._in_hand.pop(item.index, None)
+            self.fatal = self.fatal or error
+            self._stopped = True
+
+    @staticmethod
+    def _checked(outcome: object) -> Outcome:
+        if not isinstance(outcome, Outcome):
+            raise TypeError(f"a handler must answer an Outcome, not {type(outcome).__name__}")
+        return outcome
+
+    def _timed_out(self) -> Outcome:
+        return Outcome.failed("timed_out", f"It took longer than {self.limits.item_timeout_s:g} s.", retryable=True)
+
+    def _unexpected(self, item: Item, error: BaseException) -> Outcome:
+        log.warning("item %s of %s failed", item.id, self.ctx.job_id, exc_info=error)
+        return Outcome.failed("unexpected_error", f"{type(error).__name__}: {error}"[:500], retryable=True)

@@ -1,0 +1,118 @@
+"""The worker's side of a lease: numbered steps, beats, and patience while the ledger is away."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from ..outcome import Kind, Outcome
+from ..store.ledger import Answer, Ledger, Ticket, ranges
+from .chunk import Result
+from .tickets import TicketOffice
+
+#: One commit settles no more: a longer script would hold up everybody else's.
+ITEMS_PER_COMMIT = 1000
+
+
+class Holder:
+    """Makes the steps of one lease, each with its own number, so that a repeated one counts once."""
+
+    def __init__(self, ledger: Ledger, office: TicketOffice, token: str) -> None:
+        self.ledger, self.office, self.token = ledger, office, token
+        self.seq = 0
+        self.stop = False  #: begin no further item: the job is being stopped, or the lease is lost
+        self._sent: list[tuple[str, int]] = []
+        self._beat_at = time.monotonic()
+
+    def publish(self, tickets: Iterable[Ticket]) -> None:
+        """Send the tickets that a step gave; that they have left is told with the next step."""
+        self._sent += self.office.send(list(tickets))
+
+    @property
+    def is_beat_due(self) -> bool:
+        return time.monotonic() - self._beat_at >= self.ledger.settings.heartbeat_s
+
+    def beat(self, patience_s: float) -> None:
+        """Raises StoreUnavailable."""
+        self._take(self.ledger.step("lease_renew", patience_s=patience_s, token=self.token, sent=self._told()))
+
+    def commit(
+        self,
+        results: list[Result],
+        *,
+        current: str | None = None,
+        patience_s: float,
+        close: bool = False,
+        begun: int = 0,
+        elapsed_ms: int = 0,
+        fatal: dict[str, str] | None = None,
+    ) -> None:
+        """
+        Settle outcomes (`ITEMS_PER_COMMIT` at most); with `close` the rest of the lease goes back.
+
+        Raises:
+            StoreUnavailable: Not answered within `patience_s`; calling it again with the same outcomes is safe.
+        """
+        answer = self.ledger.step(
+            "lease_commit",
+            patience_s=patience_s,
+            token=self.token,
+            seq=self.seq + 1,
+            current=current,
+            jitter=random.random(),
+            close=close or None,
+            begun=begun or None,
+            elapsed_ms=elapsed_ms or None,
+            fatal=fatal,
+            sent=self._told(),
+            **_outcomes(results),
+        )
+        self.seq += 1
+        self._take(answer)
+
+    def end(self, step: str, patience_s: float, **arguments: Any) -> Answer:
+        """The one closing step of a plan or finish lease. Raises StoreUnavailable."""
+        answer = self.ledger.step(step, patience_s=patience_s, token=self.token, **arguments)
+        self.tell_sent(answer.tickets)
+        return answer
+
+    def tell_sent(self, tickets: Iterable[Ticket] = ()) -> None:
+        """Send what a last step gave, and tell the ledger now, as no further step will."""
+        self.publish(tickets)
+        if sent := self._told():
+            self._sent = []
+            self.ledger.step("ticket_sent", sent=sent)
+
+    def _told(self) -> list[tuple[str, int]] | None:
+        return self._sent or None
+
+    def _take(self, answer: Answer) -> None:
+        self._beat_at = time.monotonic()
+        self._sent = []
+        self.stop = self.stop or bool(answer.data.get("stop"))
+        self.publish(answer.tickets)
+
+
+def _outcomes(results: list[Result]) -> dict[str, Any]:
+    by_kind: dict[Kind, list[int]] = {Kind.DONE: [], Kind.SKIPPED: []}
+    failed: list[list[Any]] = []
+    cost = 0
+    for item, outcome in results:
+        cost += outcome.cost_nano
+        if outcome.kind is Kind.FAILED:
+            failed.append(_failure(item.index, item.id, outcome))
+        else:
+            by_kind[outcome.kind].append(item.index)
+    return {
+        "done": ranges(by_kind[Kind.DONE]) or None,
+        "skipped": ranges(by_kind[Kind.SKIPPED]) or None,
+        "failed": failed or None,
+        "cost_nano": cost or None,
+    }
+
+
+def _failure(index: int, item_id: str, outcome: Outcome) -> list[Any]:
+    after_ms = None if outcome.retry_after_s is None else round(outcome.retry_after_s * 1000)
+    return [index, item_id, item_id, outcome.code, outcome.message, outcome.retryable, after_ms]

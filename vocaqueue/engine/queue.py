@@ -1,0 +1,379 @@
+"""The front door: submit jobs, read them, wait for them, hear of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from ..errors import (
+    Detail,
+    InvalidParams,
+    JobCancelled,
+    JobFailed,
+    JobNotFound,
+    NoItems,
+    StoreUnavailable,
+    WrongStatus,
+)
+from ..files import FileStore
+from ..job import JobRecord, JobStatus, Priority
+from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
+from ..settings import Settings
+from ..store.events import Event, EventLog
+from ..store.items import write_blocks
+from ..store.jobs import JobPage, Jobs
+from ..store.ledger import Answer, Ledger
+from .app import create_celery_app
+from .tickets import TicketOffice
+
+log = logging.getLogger(__name__)
+
+Listener = Callable[[Event], None]
+
+
+class QueueManager:
+    """
+    One system's jobs. Safe for threads.
+
+    Every method may raise StoreUnavailable when Redis/Valkey does not answer within `patience_s`.
+    """
+
+    def __init__(self, settings: Settings, job_types: Registry | Iterable[JobType], *, patience_s: float = 2.0) -> None:
+        self.settings = settings
+        self.job_types = job_types if isinstance(job_types, Registry) else Registry(job_types)
+        self.patience_s = patience_s
+        self.ledger = Ledger(settings)
+        self.files = FileStore.from_url(settings.storage_url)
+        self._jobs = Jobs(self.ledger, patience_s)
+        self._office = TicketOffice(create_celery_app(settings, self.job_types), settings)
+        self._events = _Listeners(self.ledger)
+
+    @classmethod
+    def from_env(cls, **overrides: Any) -> QueueManager:
+        """From the environment; `overrides` replace single fields of Settings."""
+        settings = Settings.from_env(**overrides)
+        return cls(settings, load_registry(settings.job_types))
+
+    # Submitting
+
+    def add(
+        self,
+        params: JobParams,
+        *,
+        priority: str | int | Priority = Priority.NORMAL,
+        created_by: str | None = None,
+        name: str | None = None,
+        labels: Sequence[str] = (),
+        delay_s: float | None = None,
+    ) -> Job:
+        """
+        Submit a job. Its ids, a filter among them, are resolved now.
+
+        Args:
+            params: Of a registered type, such as `ImageGeneration(word_ids=[...])`.
+            priority: `critical`, `high`, `normal`, `low`, or the guide's 1 to 4.
+            delay_s: Not before so many seconds from now.
+
+        Raises:
+            UnknownType: These parameters belong to no registered type.
+            InvalidParams: They do not make sense together; `details` name the fields.
+            NoItems: They select nothing.
+        """
+        job_type = self.job_types.of(params)
+        try:
+            level = Priority.parse(priority)
+        except ValueError as error:
+            raise InvalidParams(str(error), [Detail("priority", "invalid", str(error))]) from None
+        prepared = self.prepare(job_type, params)
+        ids = self._ids(job_type, prepared.params)
+        kept = prepared.params.model_dump(
+            mode="json", by_alias=True, exclude={job_type.items} if job_type.items else None
+        )
+        job_id = f"{job_type.name}-{uuid4().hex[:12]}"
+        if ids is not None:
+            write_blocks(self.ledger, f"new:{job_id}", ids, patience_s=self.patience_s)
+        answer = self.ledger.step(
+            "job_create",
+            patience_s=self.patience_s,
+            id=job_id,
+            type=job_type.name,
+            priority=int(level),
+            params=json.dumps(kept, ensure_ascii=False),
+            name=name,
+            labels=json.dumps(list(labels), ensure_ascii=False) if labels else None,
+            warnings=json.dumps(list(prepared.warnings), ensure_ascii=False) if prepared.warnings else None,
+            created_by=created_by,
+            total=None if ids is None else len(ids),
+            blocks=None if ids is None else f"new:{job_id}",
+            attempts=job_type.limits.attempts,
+            backoff_ms=round(job_type.limits.backoff_s * 1000),
+            run_at=None if delay_s is None else self.ledger.now_ms() + round(delay_s * 1000),
+        )
+        self.ledger.wait_for_disk()
+        self._send(answer)
+        return self.get(job_id)
+
+    def parse(self, type_name: str, fields: Mapping[str, Any]) -> JobParams:
+        """
+        Parameters from camelCase JSON.
+
+        Raises:
+            UnknownType: With the known ones.
+            InvalidParams: `details` name each field that does not fit.
+        """
+        job_type = self.job_types.get(type_name)
+        try:
+            return job_type.params.model_validate(fields)
+        except ValidationError as error:
+            details = [
+                Detail(".".join(map(str, e["loc"])), e["type"], e["msg"].removeprefix("Value error, "))
+                for e in error.errors(include_url=False, include_context=False, include_input=False)
+            ]
+            named = "; ".join(f"{d.field or 'body'}: {d.message}" for d in details[:3])
+            raise InvalidParams(f"The parameters of {type_name} do not fit. {named}.", details) from None
+
+    def prepare(self, job_type: JobType, params: JobParams) -> Prepared:
+        """Resolve what the type resolves at submission. Raises BadRequest."""
+        if job_type.prepare is None:
+            return Prepared(params)
+        prepared: Prepared = load_object(job_type.prepare)(params)
+        return prepared
+
+    # Reading
+
+    def get(self, job_id: str) -> Job:
+        """Raises JobNotFound."""
+        return Job(self, self._jobs.get(job_id))
+
+    def jobs(
+        self, *, types: Sequence[str] = (), statuses: Sequence[str | JobStatus] = (), page: int = 1, limit: int = 20
+    ) -> JobPage:
+        """A page of jobs, newest first. Raises UnknownType, ValueError for a status that does not exist."""
+        for name in types:
+            self.job_types.get(name)
+        return self._jobs.page(types=types, statuses=[JobStatus(s) for s in statuses], page=page, limit=limit)
+
+    def stats(self) -> dict[str, Any]:
+        """The `/stats` object of the contract, camelCase."""
+        counts = self._jobs.counts(self.job_types.names)
+        active = self._jobs.page(statuses=[JobStatus.ACTIVE], limit=100).items
+        types: dict[str, Any] = {}
+        for name, of_type in counts["types"].items():
+            rates = [j.progress.items_per_second or 0.0 for j in active if j.type == name and j.in_hand]
+            rate, left = round(sum(rates), 2), of_type["items_left"]
+            types[name] = {status.value: of_type[status.value] for status in JobStatus} | {
+                "isPaused": False,
+                "itemsWaiting": left,
+                "itemsPerSecond": rate,
+                "etaSeconds": round(left / rate, 1) if rate and left else None,
+            }
+        job_counts = {name: of_type["total"] for name, of_type in counts["types"].items()}
+        everything: dict[str, Any] = counts["all"]
+        return everything | {"isPaused": False, "jobCounts": job_counts, "types": types}
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        """What the relay knows of each worker, by name."""
+        key = self.ledger.keys("workers")
+        stored = self.ledger.patiently(lambda: self.ledger.client.hgetall(key), self.patience_s)
+        return {name.decode(): json.loads(known) for name, known in sorted(stored.items())}
+
+    @property
+    def event_log(self) -> EventLog:
+        return EventLog(self.ledger)
+
+    # Steering
+
+    def cancel(self, job_id: str) -> Job:
+        """
+        Stop a job: at once if it never began, else when its chunks have ended. What was done stays done.
+
+        Raises:
+            JobNotFound
+            WrongStatus: It has ended.
+        """
+        answer = self.ledger.step("job_cancel", patience_s=self.patience_s, id=job_id)
+        if answer.state == "gone":
+            raise JobNotFound(job_id)
+        if answer.state == "refused":
+            raise WrongStatus(job_id, answer.data["status"], "only a job that has not ended can be cancelled")
+        self.ledger.wait_for_disk()
+        self._send(answer)
+        return self.get(job_id)
+
+    def clean(self, *, grace_s: float, status: str | JobStatus = JobStatus.COMPLETED, limit: int = 10_000) -> int:
+        """
+        Take away jobs that ended in a status at least `grace_s` seconds ago, oldest first. Answers how many.
+
+        Raises:
+            ValueError: `status` is none that a job can end in, or `grace_s` is negative.
+        """
+        ended = JobStatus(status)
+        if not ended.is_final or grace_s < 0:
+            raise ValueError("status must be completed, failed or cancelled, and grace_s 0 or more")
+        before = self.ledger.now_ms() - round(grace_s * 1000)
+        removed = 0
+        while removed < limit:
+            found = self._jobs.ended_before(ended, before, min(500, limit - removed))
+            for job_id in found:
+                self.ledger.step("job_remove", patience_s=self.patience_s, id=job_id)
+                self.files.remove(f"jobs/{job_id}")
+            removed += len(found)
+            if not found:
+                break
+        return removed
+
+    # Hearing
+
+    def on(self, event: str, handler: Listener) -> Callable[[], None]:
+        """
+        Call `handler` for each event of that name from now on (`*`: of any), on one daemon thread.
+
+        Needs no worker in this process. Answers a function that takes the handler off.
+        """
+        return self._events.add(event, handler)
+
+    def off(self, event: str, handler: Listener) -> None:
+        self._events.remove(event, handler)
+
+    def close(self) -> None:
+        """Stop listening and let go of connections."""
+        self._events.close()
+        self._office.app.close()
+        self.ledger.client.close()
+
+    def _ids(self, job_type: JobType, params: JobParams) -> list[str] | None:
+        if job_type.items is None:
+            return None
+        ids = list(dict.fromkeys(getattr(params, job_type.items) or ()))
+        if not ids:
+            field = type(params).model_fields[job_type.items].alias or job_type.items
+            raise NoItems("The job has no items.", [Detail(field, "no_items", "Name at least one item.")])
+        return ids
+
+    def _send(self, answer: Answer) -> None:
+        if sent := self._office.send(answer.tickets):
+            try:
+                self.ledger.step("ticket_sent", patience_s=self.patience_s, sent=sent)
+            except StoreUnavailable:  # it stays in the outbox and is sent once more; a double is harmless
+                log.info("a sent ticket could not be told to the ledger")
+
+
+class Job:
+    """A job as it was when it was read; `refresh` reads it again."""
+
+    def __init__(self, queue: QueueManager, record: JobRecord) -> None:
+        self.queue, self.record = queue, record
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.record, name)
+
+    def __repr__(self) -> str:
+        return f"<Job {self.record.id} {self.record.status.value} {self.record.progress.percent} %>"
+
+    def refresh(self) -> Job:
+        self.record = self.queue.get(self.record.id).record
+        return self
+
+    def wait(self, timeout: float | None = None) -> dict[str, Any] | None:
+        """
+        Wait until the job has ended; answers its result.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+
+        Raises:
+            JobFailed, JobCancelled: It ended like that.
+            TimeoutError: It goes on.
+        """
+        self.wait_until_ended(timeout)
+        job = self.record
+        if job.status is JobStatus.FAILED:
+            raise JobFailed(self, (job.error or {}).get("message", "The job failed."))
+        if job.status is JobStatus.CANCELLED:
+            raise JobCancelled(self, f"Job “{job.id}” was cancelled.")
+        if not job.status.is_final:
+            raise TimeoutError(f"Job “{job.id}” is {job.status.value} after {timeout:g} s; it goes on.")
+        return job.result
+
+    def wait_until_ended(self, timeout: float | None) -> Job:
+        """Like `wait`, but answers the job in whatever state it is when it ends or the time is over."""
+        log_, until = self.queue.event_log, None if timeout is None else time.monotonic() + timeout
+        at, run = log_.position(), log_.server_run()
+        self.refresh()
+        while not self.record.status.is_final:
+            left = 1.0 if until is None else until - time.monotonic()
+            if left <= 0:
+                break
+            try:
+                batch = log_.read(at, run, block_ms=max(1, round(min(left, 1.0) * 1000)))
+            except StoreUnavailable:  # `refresh` below says so after its patience
+                time.sleep(min(left, 0.5))
+                batch = []
+            if batch:
+                at = batch[-1].id.partition(".")[2]
+            if not batch or any(event.job_id == self.record.id for event in batch):
+                self.refresh()
+        return self
+
+
+class _Listeners:
+    """Handlers of events, and the one thread that runs them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._handlers: list[tuple[str, Listener]] = []
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def add(self, name: str, handler: Listener) -> Callable[[], None]:
+        with self._lock:
+            self._handlers.append((name, handler))
+            if self._thread is None:
+                log_ = EventLog(self._ledger)
+                # The position is taken here, so that nothing that happens after `on` returns is missed.
+                position = log_.position()
+                self._thread = threading.Thread(
+                    target=self._run, args=(log_, position), daemon=True, name="vocaqueue-events"
+                )
+                self._thread.start()
+        return lambda: self.remove(name, handler)
+
+    def remove(self, name: str, handler: Listener) -> None:
+        with self._lock:
+            if (name, handler) in self._handlers:
+                self._handlers.remove((name, handler))
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _run(self, log_: EventLog, position: str) -> None:
+        run = ""
+        while not self._closed:
+            try:
+                run = run or log_.server_run()
+                batch = log_.read(position, run, block_ms=1000)
+            except Exception as error:
+                run = ""  # the server may come back as another one
+                log.warning("no events for the moment", extra={"reason": str(error)})
+                time.sleep(1.0)
+                continue
+            for event in batch:
+                position = event.id.partition(".")[2]
+                self._deliver(event)
+
+    def _deliver(self, event: Event) -> None:
+        with self._lock:
+            wanted = [handler for name, handler in self._handlers if name in {event.name, "*"}]
+        for handler in wanted:
+            try:
+                handler(event)
+            except Exception:
+                log.exception("a handler of %s failed", event.name)

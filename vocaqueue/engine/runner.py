@@ -1,0 +1,280 @@
+"""
+What a worker's child does with a ticket: claim, send the job's next one, work for about two seconds, commit, give back.
+
+Only the main thread of the child is here; handlers run on threads of their own, so this one can always beat, commit,
+hand back at a limit, and end the process when a thread will not end.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..errors import BadSettings, StoreUnavailable
+from ..handler import Context, Handler
+from ..outcome import Item, JobFatal, Plan
+from ..registry import JobType
+from ..store.items import read_ids
+from ..store.jobs import record
+from ..store.ledger import Answer
+from .chunk import Chunk, Result
+from .holder import ITEMS_PER_COMMIT, Holder
+from .runtime import Runtime, new_token
+
+log = logging.getLogger(__name__)
+
+CLAIM_PATIENCE_S = 30.0
+STEP_PATIENCE_S = 1.0  #: after that no further item is begun until the ledger answers
+FLUSH_EVERY_S = 0.01  #: while a commit runs the next outcomes gather, so a busy chunk commits in batches by itself
+GRACE_S = 8.0  #: for what is in hand when the worker is being stopped or the job cancelled
+FIRST_CHUNK = 10
+
+_runtime: Runtime | None = None
+
+
+def use(runtime: Runtime) -> None:
+    """Called once in each child, before its first ticket."""
+    global _runtime  # noqa: PLW0603 - one child, one runtime
+    _runtime = runtime
+
+
+def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) -> str:
+    """
+    Use a ticket.
+
+    Returns:
+        `worked`, or why there was nothing to do: `gone`, `stale`, `nothing`.
+
+    Raises:
+        StoreUnavailable: The ledger could not be asked; the reconciler will send a new ticket.
+    """
+    if _runtime is None:
+        raise BadSettings("this process runs no tickets; start a worker with `celery -A workers worker -Q TYPE`")
+    runtime, limits = _runtime, job_type.limits
+    code = runtime.handler(job_type)
+    started = time.monotonic()
+    holder = Holder(runtime.ledger, runtime.office, new_token())
+    claim = runtime.ledger.step(
+        "lease_claim",
+        patience_s=CLAIM_PATIENCE_S,
+        job=job_id,
+        ticket=number,
+        token=holder.token,
+        holder=f"{holder_name}/{os.getpid()}",
+        hard_ms=round(limits.hard_timeout_s * 1000),
+        finishes=code.defines("finish"),
+        first=max(FIRST_CHUNK, limits.item_concurrency),
+        chunk_ms=round(limits.chunk_s * 1000),
+        chunk_max=limits.chunk_max,
+    )
+    holder.publish(claim.tickets)
+    if claim.state != "lease":
+        holder.tell_sent()
+        if claim.state == "gone":
+            log.warning("ticket %s of %s: there is no such job", number, job_id)
+        return claim.state
+    ctx = _context(runtime, job_type, job_id, claim, holder.token)
+    deadline = started + limits.timeout_s
+    if claim.data["kind"] == "run":
+        _Run(runtime, holder, job_type, code, ctx, deadline).chunk(claim.data["ranges"])
+    else:
+        _Run(runtime, holder, job_type, code, ctx, deadline).phase(claim.data["kind"])
+    return "worked"
+
+
+class _Run:
+    """One lease being worked on."""
+
+    def __init__(
+        self, runtime: Runtime, holder: Holder, job_type: JobType, code: Handler, ctx: Context, deadline: float
+    ) -> None:
+        self.runtime, self.holder, self.job_type, self.code, self.ctx = runtime, holder, job_type, code, ctx
+        self.deadline = deadline
+        self.grace_until: float | None = None
+
+    # A chunk of items
+
+    def chunk(self, claimed: Sequence[Sequence[int]]) -> None:
+        try:
+            items = self._items(claimed)
+        except Exception as error:
+            log.exception("the items of %s could not be read", self.ctx.job_id)
+            message = f"The job's items could not be read: {error}"[:500]
+            self._commit(None, [], close=True, fatal={"code": "items_unreadable", "message": message})
+            return
+        chunk = Chunk(self.code, items, self.ctx, self.job_type.limits)
+        chunk.start()
+        stuck = self._watch(chunk)
+        results = chunk.drain(ITEMS_PER_COMMIT)
+        while chunk.has_results:  # the last one closes
+            self._commit(chunk, results)
+            results = chunk.drain(ITEMS_PER_COMMIT)
+        fatal = None if chunk.fatal is None else {"code": chunk.fatal.code, "message": chunk.fatal.message}
+        self._commit(chunk, results, close=True, fatal=fatal)
+        self.holder.tell_sent()
+        if stuck:
+            _retire(f"an item of {self.ctx.job_id} does not end")
+
+    def _watch(self, chunk: Chunk) -> bool:
+        """Commit until the chunk is over or must be left. Answers whether threads were left running."""
+        flushed = 0.0
+        while True:
+            chunk.wait(0.25)
+            over = chunk.is_over
+            if not over and (pause := flushed + FLUSH_EVERY_S - time.monotonic()) > 0:
+                time.sleep(pause)
+            results = [] if over else chunk.drain(ITEMS_PER_COMMIT)
+            if results:
+                self._commit(chunk, results)
+                flushed = time.monotonic()
+            elif self.holder.is_beat_due:
+                self._beat()
+            if over:
+                return False
+            stuck = chunk.give_up_overdue()
+            if self.holder.stop or self.runtime.is_stopping or time.monotonic() > self.deadline:
+                chunk.stop()
+            if self._must_leave() or (stuck and not chunk.has_results):
+                return True
+
+    def _commit(
+        self, chunk: Chunk | None, results: list[Result], *, close: bool = False, fatal: dict[str, str] | None = None
+    ) -> None:
+        """Until the ledger has it: what was done, and perhaps paid, is not thrown away because the server is away."""
+        while True:
+            try:
+                self.holder.commit(
+                    results,
+                    current=None if chunk is None or close else chunk.current(),
+                    patience_s=STEP_PATIENCE_S,
+                    close=close,
+                    begun=chunk.begun if chunk and close else 0,
+                    elapsed_ms=max(1, round(chunk.elapsed_s * 1000)) if chunk and close else 0,
+                    fatal=fatal,
+                )
+            except StoreUnavailable:
+                if chunk is not None:
+                    chunk.hold()
+                if self._must_leave():
+                    _retire(f"the ledger is away, and outcomes of {self.ctx.job_id} could not be told to it")
+            else:
+                if chunk is not None:
+                    chunk.go_on()
+                return
+
+    def _beat(self) -> None:
+        try:
+            self.holder.beat(STEP_PATIENCE_S)
+        except StoreUnavailable as error:
+            log.warning("no sign of life possible", extra={"job": self.ctx.job_id, "reason": str(error)})
+
+    def _must_leave(self) -> bool:
+        """Whether what is in hand has had its grace after a stop, or the chunk is about to meet its hard limit."""
+        now = time.monotonic()
+        if self.grace_until is None and (self.holder.stop or self.runtime.is_stopping):
+            self.grace_until = now + GRACE_S
+        return now > self.deadline + 10.0 or (self.grace_until is not None and now > self.grace_until)
+
+    def _items(self, claimed: Sequence[Sequence[int]]) -> list[Item]:
+        indexes = [index for start, end in claimed for index in range(start, end)]
+        if self.job_type.items is None:
+            return self.code.load(indexes, self.ctx)
+        ids = read_ids(self.runtime.ledger, self.ctx.job_id, indexes, patience_s=CLAIM_PATIENCE_S)
+        return [Item(index, item_id) for index, item_id in zip(indexes, ids, strict=True)]
+
+    # Planning and finishing
+
+    def phase(self, kind: str) -> None:
+        found: list[Any] = []
+        step: Callable[[Context], Any] = self.code.finish
+        if kind == "plan":
+            step = lambda ctx: self.code.plan(ctx.params, ctx)  # noqa: E731
+
+        def work() -> None:
+            try:
+                found.append(step(self.ctx))
+            except BaseException as error:
+                found.append(error)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        while True:
+            thread.join(0.25)
+            if not thread.is_alive():
+                break
+            if self.holder.is_beat_due:
+                self._beat()
+            if self._must_leave():
+                late = time.monotonic() > self.deadline
+                if late:
+                    self._end("lease_fail", code=f"{kind}_timed_out", message=f"The {kind} step took too long.")
+                else:
+                    self._end("lease_release")
+                _retire(f"the {kind} step of {self.ctx.job_id} does not end")
+        self._adopt(kind, found[0])
+
+    def _adopt(self, kind: str, result: Any) -> None:
+        if isinstance(result, JobFatal):
+            self._end("lease_fail", code=result.code, message=result.message, final=True)
+        elif isinstance(result, BaseException):
+            log.error("the %s step of %s failed", kind, self.ctx.job_id, exc_info=result)
+            self._end("lease_fail", code=f"{kind}_failed", message=f"{type(result).__name__}: {result}"[:500])
+        elif kind == "plan" and not isinstance(result, Plan):
+            self._end("lease_fail", code="plan_failed", message="plan must answer a Plan", final=True)
+        elif kind == "plan":
+            self._end("lease_plan", total=result.total, source=json.dumps(result.source))
+        else:
+            self._end("lease_finish", result=None if result is None else json.dumps(result, ensure_ascii=False))
+
+    def _end(self, step: str, **arguments: Any) -> None:
+        while True:
+            try:
+                self.holder.end(step, STEP_PATIENCE_S, **arguments)
+            except StoreUnavailable:
+                if self._must_leave():
+                    _retire("the ledger is away")
+            else:
+                return
+
+
+def _context(runtime: Runtime, job_type: JobType, job_id: str, claim: Answer, token: str) -> Context:
+    ledger = runtime.ledger
+    raw = ledger.patiently(lambda: ledger.client.hgetall(ledger.keys("job", job_id)), CLAIM_PATIENCE_S)
+    job = record(raw)
+    progress = job.progress
+    return Context(
+        job_id=job_id,
+        job_type=job_type.name,
+        run=int(claim.data["run"]),
+        fence=int(claim.data["fence"]),
+        token=token,
+        params=job_type.params.model_validate(job.params),
+        created_by=job.created_by,
+        source=json.loads(raw.get(b"source") or b"{}"),
+        counts={
+            "total": progress.total or 0,
+            "completed": progress.completed,
+            "failed": progress.failed,
+            "skipped": progress.skipped,
+        },
+        files=runtime.files,
+    )
+
+
+def _retire(why: str) -> None:
+    """
+    End this child; Celery starts another.
+
+    A thread that does not end cannot be stopped, and would go on beside the next ticket. The lease is closed by now, or
+    runs out by itself.
+    """
+    log.warning("this worker child ends itself: %s", why)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,56 @@
+"""Sending tickets: a Celery message that carries a job's id and a number, never items."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from celery import Celery
+from celery.exceptions import QueueNotFound
+from kombu.exceptions import OperationalError
+
+from ..job import Priority
+from ..settings import Settings
+from ..store.ledger import Ticket
+from .config import broker_priority
+
+log = logging.getLogger(__name__)
+
+
+class TicketOffice:
+    def __init__(self, app: Celery, settings: Settings) -> None:
+        self.app, self.settings = app, settings
+
+    def send(self, tickets: Sequence[Ticket]) -> list[tuple[str, int]]:
+        """
+        Publish tickets.
+
+        Returns:
+            (job id, number) of those that have left, to be told to the ledger. One that could not be sent stays in the
+            ledger's outbox, and the reconciler sends it.
+        """
+        sent: list[tuple[str, int]] = []
+        if not tickets:
+            return sent
+        try:
+            with self.app.producer_or_acquire() as producer:
+                for ticket in tickets:
+                    self._send(ticket, producer)
+                    sent.append((ticket.job_id, ticket.number))
+        except (OperationalError, OSError, QueueNotFound) as error:
+            log.warning(
+                "a ticket stays in the outbox", extra={"reason": str(error), "unsent": len(tickets) - len(sent)}
+            )
+        return sent
+
+    def _send(self, ticket: Ticket, producer: object) -> None:
+        self.app.send_task(
+            ticket.type,
+            (ticket.job_id, ticket.number),
+            task_id=ticket.task_id,
+            queue=ticket.type,
+            priority=broker_priority(self.settings.broker_url, Priority(ticket.priority)),
+            ignore_result=True,
+            producer=producer,
+            retry=False,
+        )

@@ -1,0 +1,98 @@
+"""What is added to a stock Celery worker: children made ready, deaths of children reported, slots made known."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import Celery, bootsteps, signals
+from celery.worker import state
+
+from ..registry import Registry
+from ..settings import Settings
+from ..store.client import make_client
+from ..store.keys import Keys
+from ..store.ledger import Ledger
+from . import runner
+from .runtime import Runtime, StopFlag
+from .tickets import TicketOffice
+
+log = logging.getLogger(__name__)
+
+SLOTS_EVERY_S = 5.0
+
+
+def attach(app: Celery, settings: Settings, job_types: Registry) -> None:
+    """Bind signals and boot steps to one app. Processes that start no worker are not touched by them."""
+    stopping = StopFlag()
+
+    @signals.worker_process_init.connect(weak=False)
+    def make_child_ready(**_: Any) -> None:
+        runner.use(Runtime(app, settings, job_types, stopping))
+
+    @signals.worker_shutting_down.connect(weak=False)
+    def tell_children(**_: Any) -> None:
+        stopping.set()
+
+    @signals.task_failure.connect(weak=False)
+    def report_death(sender: Any = None, exception: Any = None, args: Any = None, **_: Any) -> None:
+        """Celery's main process sends this for a child that is gone; children send it for exceptions."""
+        how = {WorkerLostError: "child", TimeLimitExceeded: "limit"}.get(type(exception))
+        if how is None or sender is None or sender.name not in job_types.names or stopping.is_set() or not args:
+            return
+        try:
+            ledger = Ledger(settings)
+            answer = ledger.step("lease_died", patience_s=0.5, job=args[0], ticket=args[1], how=how)
+            sent = TicketOffice(app, settings).send(answer.tickets)
+            if sent:
+                ledger.step("ticket_sent", patience_s=0.5, sent=sent)
+        except Exception as error:  # its lease runs out by itself
+            log.warning("a child's death could not be told to the ledger", extra={"reason": str(error)})
+
+    app.steps["consumer"].add(_slots_step(settings, job_types))
+
+
+def _slots_step(settings: Settings, job_types: Registry) -> type:
+    class Slots(bootsteps.StartStopStep):  # type: ignore[misc]
+        """Says every few seconds how many slots this worker has for which types; the size of claims depends on it."""
+
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def __init__(self, consumer: Any, **_: Any) -> None:
+            self.timer: Any = None
+            self.client: Any = None
+            self.keys = Keys(settings.namespace)
+
+        def start(self, consumer: Any) -> None:
+            self.client = make_client(settings.redis_url, read_timeout_s=1.0)
+            self.timer = consumer.timer.call_repeatedly(SLOTS_EVERY_S, self.say, (consumer,))
+            self.say(consumer)
+
+        def say(self, consumer: Any) -> None:
+            try:
+                seconds, micros = self.client.time()
+                now_ms = int(seconds) * 1000 + int(micros) // 1000
+                slots = max(1, consumer.pool.num_processes)
+                for queue in {q.name for q in consumer.task_consumer.queues} & set(job_types.names):
+                    self.client.hset(self.keys("slots", queue), consumer.hostname, f"{slots}:{now_ms}")
+            except Exception as error:
+                log.debug("slots not said", extra={"reason": str(error)})
+
+        def stop(self, consumer: Any) -> None:
+            if self.timer is not None:
+                consumer.timer.cancel(self.timer)
+                self.timer = None
+            if state.should_stop is not None or state.should_terminate is not None:
+                self.forget(consumer)
+
+        def forget(self, consumer: Any) -> None:
+            try:
+                for name in job_types.names:
+                    self.client.hdel(self.keys("slots", name), consumer.hostname)
+            except Exception as error:
+                log.debug("slots not taken back", extra={"reason": str(error)})
+
+        shutdown = stop
+
+    return Slots

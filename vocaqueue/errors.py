@@ -1,0 +1,121 @@
+"""
+Every error that vocaqueue raises on purpose.
+
+    VocaqueueError
+    ├── BadSettings            the environment or a `Settings` value makes no sense
+    ├── BadRequest             a job cannot be accepted as it was asked for
+    │   ├── UnknownType        no job type of that name is registered
+    │   ├── InvalidParams      the parameters do not fit the type's model
+    │   └── NoItems            the request selects nothing
+    ├── JobNotFound            no such job, or it was removed
+    ├── WrongStatus            the job's status does not allow it
+    ├── NotSupported           known, but not part of this version
+    ├── StoreUnavailable       Redis/Valkey is away, or refuses to write
+    └── JobEnded               raised by `Job.wait`
+        ├── JobFailed
+        └── JobCancelled
+
+`code` is stable and lower_snake; the HTTP status is chosen in `admin/payloads.py` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One thing that is wrong with a request."""
+
+    field: str  #: path of the field in the request, camelCase, dots between levels; "" is the whole body
+    code: str  #: stable, lower_snake
+    message: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"field": self.field, "code": self.code, "message": self.message}
+
+
+class VocaqueueError(Exception):
+    """Base of all; `str(error)` is a sentence that says what to do."""
+
+    code = "error"
+
+    def __init__(self, message: str, details: Iterable[Detail] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+
+
+class BadSettings(VocaqueueError):
+    code = "bad_settings"
+
+
+class BadRequest(VocaqueueError):
+    code = "bad_request"
+
+
+class UnknownType(BadRequest):
+    code = "unknown_type"
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.known = sorted(known)
+        super().__init__(
+            f"There is no job type “{name}”. Known types: {', '.join(self.known)}.",
+            [Detail("type", "unknown_type", known_name) for known_name in self.known],
+        )
+
+
+class InvalidParams(BadRequest):
+    code = "invalid_params"
+
+
+class NoItems(BadRequest):
+    code = "no_items"
+
+
+class JobNotFound(VocaqueueError):
+    code = "job_not_found"
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(f"There is no job “{job_id}”.")
+
+
+class WrongStatus(VocaqueueError):
+    code = "wrong_status"
+
+    def __init__(self, job_id: str, status: str, wanted: str) -> None:
+        self.job_id, self.status = job_id, status
+        super().__init__(f"Job “{job_id}” is {status}; {wanted}.")
+
+
+class NotSupported(VocaqueueError):
+    code = "not_supported"
+
+
+class StoreUnavailable(VocaqueueError):
+    code = "store_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The job store (Redis/Valkey) does not answer: {reason}. "
+            "Nothing was lost; try again in a few seconds, or run `vocaqueue doctor`."
+        )
+
+
+class JobEnded(VocaqueueError):
+    """A job that was waited for ended without being completed."""
+
+    def __init__(self, job: Any, message: str) -> None:
+        self.job = job
+        super().__init__(message)
+
+
+class JobFailed(JobEnded):
+    code = "job_failed"
+
+
+class JobCancelled(JobEnded):
+    code = "job_cancelled"

@@ -1,0 +1,161 @@
+"""Job types: what one is, and the list of those that a system knows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from .errors import BadSettings, UnknownType
+
+NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+class JobParams(BaseModel):
+    """Base of every type's parameters: camelCase outside, snake_case inside, unknown fields refused."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    concurrency: int = 1  #: slots of this type's worker line
+    timeout_s: float = 300.0  #: soft limit of one chunk; the hard one is 15 s later
+    item_timeout_s: float = 120.0  #: one item; over it the item fails as `timed_out`, retryable
+    attempts: int = 4  #: tries of one item in all; 4 are the guide's three retries
+    backoff_s: float = 2.0  #: before the second try; doubles with each further one, up to 20 % jitter on top
+    item_concurrency: int = 1  #: items of a chunk that run at once (asyncio tasks, or threads)
+    chunk_s: float = 2.0  #: after so long no further item of the chunk is begun, and the rest goes back
+    chunk_max: int = 5000  #: items that one claim may take
+
+    def __post_init__(self) -> None:
+        for name in (
+            "concurrency",
+            "timeout_s",
+            "item_timeout_s",
+            "attempts",
+            "item_concurrency",
+            "chunk_s",
+            "chunk_max",
+        ):
+            if getattr(self, name) <= 0:
+                raise BadSettings(f"Limits.{name} must be above 0, not {getattr(self, name)}")
+        if self.backoff_s < 0:
+            raise BadSettings(f"Limits.backoff_s must not be negative, not {self.backoff_s}")
+
+    @property
+    def hard_timeout_s(self) -> float:
+        return self.timeout_s + 15.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` made of a request: the parameters to keep, and what the requester should know."""
+
+    params: JobParams
+    warnings: tuple[dict[str, Any], ...] = ()  #: each with a `code` and a `message`
+
+
+class Prepare(Protocol):
+    """Runs once, where the job is submitted: resolves a filter to ids, checks that an upload exists."""
+
+    def __call__(self, params: Any) -> Prepared: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobType:
+    """
+    A kind of job, declared as a value.
+
+    The code behind `handler` is imported only in a worker, the one behind `prepare` only where jobs are submitted.
+    """
+
+    name: str  #: also the name of its queue and of its Celery task
+    params: type[JobParams]
+    handler: str  #: "package.module:ClassName", see `vocaqueue.handler.Handler`
+    limits: Limits = Limits()
+    items: str | None = None  #: field of `params` that lists the item ids; None: the handler's `plan` finds the items
+    prepare: str | None = None  #: "package.module:function", see `Prepare`
+    role: str = "operator"  #: who may submit it over HTTP
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise BadSettings(f"A job type's name is lower case words joined by '-', not {self.name!r}")
+        if self.items is not None and self.items not in self.params.model_fields:
+            raise BadSettings(f"{self.name}: params have no field {self.items!r} to take the items from")
+        # The ledger keeps the ids apart, so a worker reads the other parameters without them.
+        if self.items is not None and self.params.model_fields[self.items].is_required():
+            raise BadSettings(f"{self.name}: the field {self.items!r} needs a default, such as None")
+        if self.role not in {"viewer", "operator", "admin"}:
+            raise BadSettings(f"{self.name}: role must be viewer, operator or admin, not {self.role!r}")
+
+
+class Registry:
+    """The job types of one system, by name and by class of parameters."""
+
+    def __init__(self, job_types: Iterable[JobType]) -> None:
+        self._by_name: dict[str, JobType] = {}
+        self._by_params: dict[type[JobParams], JobType] = {}
+        for job_type in job_types:
+            if job_type.name in self._by_name:
+                raise BadSettings(f"Two job types are called {job_type.name!r}")
+            if job_type.params in self._by_params:
+                raise BadSettings(f"{job_type.params.__name__} is the parameters of two job types")
+            self._by_name[job_type.name] = job_type
+            self._by_params[job_type.params] = job_type
+
+    def __iter__(self) -> Iterator[JobType]:
+        return iter(self._by_name.values())
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._by_name)
+
+    def get(self, name: str) -> JobType:
+        """Raises UnknownType with the known names."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnknownType(name, self._by_name) from None
+
+    def of(self, params: JobParams) -> JobType:
+        """The type that these parameters belong to. Raises UnknownType."""
+        try:
+            return self._by_params[type(params)]
+        except KeyError:
+            raise UnknownType(type(params).__name__, self._by_name) from None
+
+
+def load_object(dotted: str) -> Any:
+    """The object behind "package.module:name". Raises BadSettings that says which half is wrong."""
+    module_name, _, attribute = dotted.partition(":")
+    if not attribute:
+        raise BadSettings(f"{dotted!r} should read like package.module:name")
+    try:
+        module = import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise BadSettings(f"{dotted!r}: there is no module {error.name!r} here") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        raise BadSettings(f"{dotted!r}: module {module_name!r} has no {attribute!r}") from None
+
+
+def load_registry(dotted_names: str) -> Registry:
+    """A registry of the tuples behind `VOCAQUEUE_JOB_TYPES`: dotted names, by comma."""
+    found: list[JobType] = []
+    for dotted in filter(None, (part.strip() for part in dotted_names.split(","))):
+        loaded = load_object(dotted)
+        entries = (loaded,) if isinstance(loaded, JobType) else tuple(loaded)
+        for entry in entries:
+            if not isinstance(entry, JobType):
+                raise BadSettings(f"{dotted!r} holds {entry!r}, which is not a JobType")
+        found.extend(entries)
+    return Registry(found)

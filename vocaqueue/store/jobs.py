@@ -1,0 +1,211 @@
+"""Reading jobs: one, a page of them, counts. Each is a fixed number of round trips, however many jobs there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import JobNotFound
+from ..job import ItemError, JobRecord, JobStatus, Priority, Progress
+from .items import read_ids
+from .ledger import Ledger
+
+ERRORS_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    items: list[JobRecord]  #: newest first, without their errors
+    page: int  #: from 1
+    limit: int
+    total: int
+
+    @property
+    def total_pages(self) -> int:
+        return -(-self.total // self.limit)
+
+
+class Jobs:
+    def __init__(self, ledger: Ledger, patience_s: float = 2.0) -> None:
+        self.ledger, self.keys, self.client = ledger, ledger.keys, ledger.client
+        self.patience_s = patience_s
+
+    def get(self, job_id: str) -> JobRecord:
+        """The whole job, with its newest 100 errors. Raises JobNotFound."""
+
+        def read() -> Any:
+            pipe = self.client.pipeline(transaction=True)
+            pipe.hgetall(self.keys("job", job_id))
+            pipe.lrange(self.keys("errors", job_id), 0, ERRORS_SHOWN - 1)
+            return pipe.execute()
+
+        raw, errors = self.ledger.patiently(read, self.patience_s)
+        if not raw:
+            raise JobNotFound(job_id)
+        return record(raw, self._named(job_id, errors))
+
+    def _named(self, job_id: str, errors: list[bytes]) -> list[bytes]:
+        """Errors that the ledger itself wrote know only the item's position; its id is looked up here."""
+        parsed = [json.loads(error) for error in errors]
+        unnamed = [entry for entry in parsed if not entry[1]]
+        if not unnamed:
+            return errors
+        indexes = [int(entry[0]) for entry in unnamed]
+        known = self.client.exists(self.keys("items", job_id))
+        ids = read_ids(self.ledger, job_id, indexes) if known else list(map(str, indexes))
+        for entry, item_id in zip(unnamed, ids, strict=True):
+            entry[1] = entry[2] = item_id
+        return [json.dumps(entry).encode() for entry in parsed]
+
+    def page(
+        self,
+        *,
+        types: Sequence[str] = (),
+        statuses: Sequence[JobStatus] = (),
+        page: int = 1,
+        limit: int = 20,
+    ) -> JobPage:
+        """Newest first. Several types or statuses are merged from the heads of their indexes, never scanned."""
+        indexes = self._indexes(types, statuses)
+        first, last = (page - 1) * limit, page * limit - 1
+
+        def read_ids() -> Any:
+            pipe = self.client.pipeline(transaction=True)
+            for index in indexes:
+                pipe.zcard(index)
+                # One index gives just the page; of several, each may hold all that comes before it.
+                pipe.zrange(index, first if len(indexes) == 1 else 0, last, desc=True, withscores=True)
+            return pipe.execute()
+
+        found = self.ledger.patiently(read_ids, self.patience_s)
+        total = sum(found[0::2])
+        heads = [(score, job_id) for head in found[1::2] for job_id, score in head]
+        heads.sort(reverse=True)
+        chosen = heads if len(indexes) == 1 else heads[first : last + 1]
+        return JobPage(self._records(job_id.decode() for _, job_id in chosen), page, limit, total)
+
+    def counts(self, types: Iterable[str]) -> dict[str, Any]:
+        """
+        Counts by status, of everything and of each type.
+
+        Returns:
+            {"all": {status: n}, "types": {type: {status: n, "total": n, "items_left": n}}}
+        """
+        names = list(types)
+
+        def read() -> Any:
+            pipe = self.client.pipeline(transaction=True)
+            for status in JobStatus:
+                pipe.zcard(self.keys("by_status", status.value))
+            for name in names:
+                pipe.zcard(self.keys("by_type", name))
+                pipe.hget(self.keys("items_left"), name)
+                for status in JobStatus:
+                    pipe.zcard(self.keys("by_type_status", name, status.value))
+            return pipe.execute()
+
+        answers = iter(self.ledger.patiently(read, self.patience_s))
+        everything = {status.value: next(answers) for status in JobStatus}
+        by_type: dict[str, dict[str, int]] = {}
+        for name in names:
+            total, left = next(answers), int(next(answers) or 0)
+            by_type[name] = {"total": total, "items_left": left} | {s.value: next(answers) for s in JobStatus}
+        return {"all": everything, "types": by_type}
+
+    def ended_before(self, status: JobStatus, before_ms: int, limit: int) -> list[str]:
+        """Ids of jobs that ended in this status before a time, oldest first."""
+        key = self.keys("ended", status.value)
+        found = self.ledger.patiently(
+            lambda: self.client.zrange(key, "-inf", before_ms, byscore=True, offset=0, num=limit),
+            self.patience_s,
+        )
+        return [job_id.decode() for job_id in found]
+
+    def _indexes(self, types: Sequence[str], statuses: Sequence[JobStatus]) -> list[str]:
+        if types and statuses:
+            return [
+                self.keys("by_type_status", t, s.value) for t in dict.fromkeys(types) for s in dict.fromkeys(statuses)
+            ]
+        if types:
+            return [self.keys("by_type", t) for t in dict.fromkeys(types)]
+        if statuses:
+            return [self.keys("by_status", s.value) for s in dict.fromkeys(statuses)]
+        return [self.keys("jobs")]
+
+    def _records(self, job_ids: Iterable[str]) -> list[JobRecord]:
+        keys = [self.keys("job", job_id) for job_id in job_ids]
+        if not keys:
+            return []
+
+        def read() -> Any:
+            pipe = self.client.pipeline(transaction=False)
+            for key in keys:
+                pipe.hgetall(key)
+            return pipe.execute()
+
+        # A job that was removed between the two reads is left out.
+        return [record(raw) for raw in self.ledger.patiently(read, self.patience_s) if raw]
+
+
+def record(raw: dict[bytes, bytes], errors: Iterable[bytes] = ()) -> JobRecord:
+    """A JobRecord from the job's hash and the JSON of its errors."""
+    values = {field.decode(): value.decode() for field, value in raw.items() if value != b""}
+
+    def number(name: str) -> int | None:
+        return int(float(values[name])) if name in values else None
+
+    def parsed(name: str, default: Any) -> Any:
+        return json.loads(values[name]) if name in values else default
+
+    status = JobStatus(values["status"])
+    total = number("total")
+    completed, failed, skipped = (int(values[name]) for name in ("completed", "failed", "skipped"))
+    rate = float(values["rate"]) if "rate" in values else None
+    left = None if total is None else total - completed - failed - skipped
+    return JobRecord(
+        id=values["id"],
+        type=values["type"],
+        name=values.get("name"),
+        labels=tuple(parsed("labels", [])),
+        status=status,
+        priority=Priority(int(values["priority"])),
+        params=parsed("params", {}),
+        created_by=values.get("created_by"),
+        created_at_ms=int(values["created_at"]),
+        started_at_ms=number("started_at"),
+        finished_at_ms=number("finished_at"),
+        run_at_ms=number("run_at"),
+        run=int(values["run"]),
+        progress=Progress(
+            total=total,
+            completed=completed,
+            failed=failed,
+            skipped=skipped,
+            current_item=values.get("current"),
+            items_per_second=rate,
+            eta_seconds=round(left / rate, 1) if rate and left and not status.is_final else None,
+            errors=tuple(map(item_error, errors)),
+        ),
+        in_hand=int(values["in_hand"]),
+        cancel_requested=values.get("stop") == "cancelled",
+        wait_reason=_wait_reason(status, values),
+        result=parsed("result", None),
+        error=parsed("error", None),
+        cost_nano=number("cost_nano"),
+        warnings=tuple(parsed("warnings", [])),
+    )
+
+
+def item_error(raw: bytes) -> ItemError:
+    _item, item_id, name, code, message, at_ms, tries = json.loads(raw)
+    return ItemError(item_id, name, code, message, int(at_ms), int(tries))
+
+
+def _wait_reason(status: JobStatus, values: dict[str, str]) -> dict[str, str] | None:
+    if status is not JobStatus.DELAYED:
+        return None
+    if "started_at" in values:
+        return {"code": "retry", "message": "What is left waits for its next try."}
+    return {"code": "scheduled", "message": "It was asked not to start before a time."}

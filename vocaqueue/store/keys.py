@@ -1,0 +1,75 @@
+"""
+Every key that the ledger has, and what it holds.
+
+All of them start with `{namespace}:`; the braces make one namespace one slot of a cluster. `<id>` is a job's id, `<p>`
+a priority from 1 to 4. The Lua steps get the same table as `K`, so a key is spelled in one place.
+Times are milliseconds since the epoch by the server's clock. Items are named by their position in the job.
+"""
+
+from __future__ import annotations
+
+KEYS: dict[str, str] = {
+    # One job
+    "job": "job:",  # <id>  hash    the job; the fields are those of lua/job_create.lua
+    "items": "items:",  # <id>  hash    block number -> zlib'd JSON list of up to ITEMS_PER_BLOCK item ids
+    "settled": "settled:",  # <id>  bits    item is done, skipped or failed
+    "skipped": "skipped:",  # <id>  bits    … and it was skipped
+    "failed": "failed:",  # <id>  bits    … and it failed
+    "failed_code": "failed-code:",  # <id>:<code>  bits  items that failed with this code (32 codes, the rest `other`)
+    "codes": "codes:",  # <id>  hash    code -> how many items failed with it
+    "away": "away:",  # <id>  bits    item is settled, or lives in `retry` from now on: ranges skip it
+    "returned": "returned:",  # <id>  list    "a:b": ranges handed back, to be claimed before `cursor`
+    "retry": "retry:",  # <id>  zset    item -> when it may be tried again
+    "tries": "tries:",  # <id>  hash    item -> failures in this run
+    "suspects": "suspects:",  # <id>  hash    item -> deaths of a child with this item alone in hand; is claimed alone
+    "lapses": "lapses:",  # <id>  hash    item -> leases that ran out with this item first
+    "errors": "errors:",  # <id>  list    newest 10,000 failures, JSON [item, id, name, code, message, at, tries]
+    "leases": "leases:",  # <id>  set     tokens of the live leases
+    # One lease
+    "lease": "lease:",  # <token>  hash  see lua/lib/lease.lua; kept for an hour after it was closed
+    # One namespace
+    "lease_ends": "lease-ends",  # zset  token -> end of the lease
+    "type_leases": "type-leases:",  # <type>  zset  token -> end of the lease, run leases of the type
+    "retry_due": "retry-due",  # zset  job -> when its next retry is due
+    "job_due": "job-due",  # zset  job -> when a delayed job may run
+    "idle": "idle",  # zset  job -> since when all that is left of it waits for a retry
+    "outbox": "outbox",  # zset  job -> since when its newest ticket waits to be sent
+    "sent": "sent:",  # <type>:<p>  zset  job -> when its newest ticket was sent and not used yet
+    "line": "line:",  # <type>:<p>  zset  job -> turn; jobs that have a place in the line, and so a ticket
+    "backlog": "backlog:",  # <type>:<p>  zset  job -> turn; jobs that wait for a place
+    "lines": "lines",  # set   "<type>:<p>" of every line that ever was
+    "turn": "turn",  # string  last turn given; a job keeps its turn for life
+    "fence": "fence",  # string  last fence given, in microseconds of the server's clock or above
+    "reaper": "reaper",  # hash  tick, server, no_reap_until
+    # Indexes, score: when the job was created
+    "jobs": "jobs",  # zset  every job
+    "by_status": "by-status:",  # <status>
+    "by_type": "by-type:",  # <type>
+    "by_type_status": "by-type-status:",  # <type>:<status>
+    "ended": "ended:",  # <status>  zset  job -> when it ended
+    "items_left": "items-left",  # hash  type -> items of unended jobs that are not settled
+    # Streams
+    "events": "events",  # stream  life of jobs, queues and workers
+    "progress": "progress",  # stream  progress of jobs, short
+    "event_id": "event-id",  # string  last id given in both, so that the two have one order
+    "unsaid": "unsaid",  # zset  job -> when its last progress may be said
+    # Kept by workers and the relay
+    "slots": "slots:",  # <type>  hash  worker -> "slots:when it said so"
+    "workers": "workers",  # hash  worker -> JSON of what the relay knows of it
+    "task_events": "task-events",  # stream  task-received, -started, -succeeded … from Celery, short
+    "lock": "lock:",  # relay, reconciler  string  token of the one at work
+    "login": "login:",  # <sha256>  string  one-time sign-in links
+}
+
+ITEMS_PER_BLOCK = 1000
+ERRORS_KEPT = 10_000
+
+
+class Keys:
+    """The keys of one namespace: `keys("job", job_id)`."""
+
+    def __init__(self, namespace: str) -> None:
+        self.prefix = f"{{{namespace}}}:"
+
+    def __call__(self, name: str, *parts: object) -> str:
+        return self.prefix + KEYS[name] + ":".join(map(str, parts))

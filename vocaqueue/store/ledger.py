@@ -1,0 +1,147 @@
+"""
+The ledger's steps as Python calls.
+
+Each is one Lua script that can be repeated: after a lost reply the same call changes nothing and gets the first answer.
+So a step that meets a connection error is sent again for as long as the caller has patience.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+
+from ..errors import StoreUnavailable
+from ..settings import Settings
+from . import scripts
+from .client import make_client
+from .keys import Keys
+
+log = logging.getLogger(__name__)
+
+#: What passes by itself: the server is away, loads its data, is a replica for the moment, or is full.
+PASSING = (redis.ConnectionError, redis.TimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A job's place in the line of its type's queue: what a Celery message carries."""
+
+    job_id: str
+    number: int
+    type: str
+    priority: int
+
+    @property
+    def task_id(self) -> str:
+        return self.job_id if self.number == 1 else f"{self.job_id}/{self.number}"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a step said. `tickets` must be sent by whoever made the step."""
+
+    state: str
+    data: dict[str, Any]
+    tickets: list[Ticket] = field(default_factory=list)
+
+
+class Ledger:
+    """One namespace of one server. Safe for threads; makes its connections anew after a fork."""
+
+    def __init__(self, settings: Settings, client: redis.Redis | None = None) -> None:
+        self.settings = settings
+        self.keys = Keys(settings.namespace)
+        # Untyped: redis-py's annotations allow for text and for bytes, and we always get bytes.
+        self.client: Any = client if client is not None else make_client(settings.redis_url)
+        self._can_wait_for_disk: bool | None = None
+
+    def step(self, name: str, /, *, patience_s: float = 2.0, **arguments: Any) -> Answer:
+        """
+        Run the step of lua/{name}.lua.
+
+        Args:
+            name: File name without its ending.
+            patience_s: For how long to repeat it while the server is away.
+            arguments: What the head of the file names; None is left out.
+
+        Raises:
+            StoreUnavailable: The server did not answer within `patience_s`.
+        """
+        common = {
+            "places": self.settings.line_places,
+            "events_kept": self.settings.events_kept,
+            "lease_ms": round(self.settings.lease_s * 1000),
+        }
+        payload = json.dumps(common | {k: v for k, v in arguments.items() if v is not None}, ensure_ascii=False)
+        data = json.loads(self.patiently(lambda: self._run(name, payload), patience_s))
+        return Answer(data.pop("state", ""), data, [Ticket(*ticket) for ticket in data.pop("tickets", [])])
+
+    def patiently(self, call: Any, patience_s: float) -> Any:
+        """The answer of `call`, which may be repeated without harm, while the server is away for up to `patience_s`."""
+        try:
+            for attempt in Retrying(
+                retry=retry_if_exception_type(PASSING),
+                stop=stop_after_delay(patience_s),
+                wait=wait_exponential_jitter(multiplier=0.05, max=1.0, jitter=0.1),
+                reraise=True,
+            ):
+                with attempt:
+                    return call()
+        except PASSING as error:
+            raise StoreUnavailable(str(error) or type(error).__name__) from error
+
+    def _run(self, name: str, payload: str) -> Any:
+        try:
+            return self.client.evalsha(scripts.sha(name), 1, self.keys.prefix, payload)
+        except NoScriptError:  # a new server, or SCRIPT FLUSH
+            return self.client.eval(scripts.source(name), 1, self.keys.prefix, payload)
+
+    def wait_for_disk(self, timeout_ms: int = 1000) -> None:
+        """
+        Wait until what was just written is on disk, where the server can say so (Redis 7.2, Valkey) and has an AOF.
+
+        A server that cannot is no error: `vocaqueue doctor` names it.
+        """
+        if self._can_wait_for_disk is False:
+            return
+        try:
+            self.client.waitaof(1, 0, timeout_ms)
+            self._can_wait_for_disk = True
+        except ResponseError as error:
+            self._can_wait_for_disk = False
+            log.info("the server cannot say when a write is on disk", extra={"reason": str(error)})
+        except PASSING as error:
+            # The write itself was answered; whether it survives a power cut right now is not known.
+            log.warning("no word from the server on whether the write is on disk", extra={"reason": str(error)})
+
+    def now_ms(self) -> int:
+        seconds, micros = self.client.time()
+        return int(seconds) * 1000 + int(micros) // 1000
+
+
+def ranges(items: Iterable[int]) -> list[list[int]]:
+    """Half-open ranges that cover the given positions, in order: [3, 4, 5, 9] -> [[3, 6], [9, 10]]."""
+    found: list[list[int]] = []
+    for item in sorted(items):
+        if found and found[-1][1] == item:
+            found[-1][1] = item + 1
+        else:
+            found.append([item, item + 1])
+    return found
+
+
+def count(pairs: Sequence[Sequence[int]]) -> int:
+    return sum(end - start for start, end in pairs)
+
+
+def deadline(seconds: float) -> float:
+    """A point on the monotonic clock."""
+    return time.monotonic() + seconds

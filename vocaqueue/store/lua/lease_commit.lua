@@ -1,0 +1,67 @@
+#!lua flags=allow-oom
+-- Settle items of a lease. Repeating it with the same (token, seq) changes nothing and gets the first answer.
+--
+-- a: token, seq (grows by one), done and skipped (lists of {from, to}), failed (list of {item, id, name, code, message, retryable,
+--    after_ms}), cost_nano, current (name of an item in hand), jitter (0-1), lease_ms, sent (tickets that have left),
+--    close (true: the rest goes back), begun and elapsed_ms (with close: for the size of the next claim),
+--    fatal ({code, message}: the job cannot go on), places
+-- Answers {state = 'ok' | 'closed' | 'gone', stop = true when no further item should be begun}.
+-- From a lease that was closed only done items that are still open count, and money always.
+local l = load_lease(a.token)
+if not l then return answer({ state = 'gone', stop = true }) end
+if a.seq <= l.seq then return l.answer end
+local j = load(l.job)
+local live = is_live(l, j)
+local counts = j ~= nil and not is_final(j) and l.run == j.run
+
+if j and has(a.cost_nano) and a.cost_nano > 0 then put(j, 'cost_nano', j.cost_nano + a.cost_nano) end
+local dealt = 0
+if counts then
+  for _, range in ipairs(a.done or {}) do
+    local n = settle_range(j.id, range[1], range[2])
+    note_settled(j, 'completed', n)
+    dealt = dealt + range[2] - range[1]
+    if not live and redis.call('ZCARD', K.retry .. j.id) > 0 then
+      for item = range[1], range[2] - 1 do redis.call('ZREM', K.retry .. j.id, item) end
+    end
+  end
+end
+if live then
+  for _, range in ipairs(a.skipped or {}) do
+    note_settled(j, 'skipped', settle_range(j.id, range[1], range[2], 'skipped'))
+    dealt = dealt + range[2] - range[1]
+  end
+  for _, f in ipairs(a.failed or {}) do
+    dealt = dealt + 1
+    if f[6] then
+      fail_retryable(j, f[1], f[2], f[3], f[4], f[5], f[7], a.jitter)
+    else
+      fail_item(j, f[1], f[2], f[3], f[4], f[5], tonumber(redis.call('HGET', K.tries .. j.id, f[1]) or '0') + 1)
+    end
+  end
+  add_left(j, l, -math.min(dealt, l.left))
+  if has(a.current) then put(j, 'current', a.current) end
+  if has(a.fatal) and not has(j.stop) then
+    put(j, 'stop', 'failed')
+    put(j, 'error', cjson.encode(a.fatal))
+  end
+  if a.close then
+    if has(a.begun) and a.begun > 0 and (a.elapsed_ms or 0) > 0 then
+      local pace = a.begun * 1000 / a.elapsed_ms
+      put(j, 'pace', j.pace and (j.pace + pace) / 2 or pace)
+      put(j, 'chunk', a.begun)
+    end
+    give_back(j, l)
+    close(j, l, 'done')
+  else
+    extend(l)
+  end
+end
+tickets_sent(a.sent)
+if counts then
+  if dealt > 0 then progress(j) end
+  settle_line(j)
+end
+local reply = answer({ state = live and 'ok' or 'closed', stop = not live or has(j.stop) or is_final(j) })
+redis.call('HSET', K.lease .. l.token, 'seq', int(a.seq), 'answer', reply)
+return reply

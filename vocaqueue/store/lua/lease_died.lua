@@ -1,0 +1,16 @@
+#!lua flags=allow-oom
+-- A living parent says that the child which used this ticket is dead.
+--
+-- a: job, ticket, how ('child': it died by itself; 'limit': it was killed at the hard time limit), places
+-- Answers {state = 'ok', blamed = true when there was such a lease}.
+local j = load(a.job)
+if not j or is_final(j) then return answer({ state = 'ok', blamed = false }) end
+for _, token in ipairs(redis.call('SMEMBERS', K.leases .. j.id)) do
+  local l = load_lease(token)
+  if l and l.ticket == a.ticket and is_live(l, j) then
+    died(j, l, a.how)
+    settle_line(j)
+    return answer({ state = 'ok', blamed = true })
+  end
+end
+return answer({ state = 'ok', blamed = false })

@@ -1,0 +1,81 @@
+-- What every step has: arguments, time, reading and writing a job.
+--
+-- KEYS[1] is the namespace's prefix; K (made from store/keys.py) and MAY (made from job.MAY_BECOME) stand above.
+-- ARGV[1] is a JSON object, here `a`. `a.now` (ms) and `a.server` replace the server's clock and run id in tests.
+-- A step answers with JSON; `tickets` are those that the caller must send: {job, number, type, priority}.
+
+local a = cjson.decode(ARGV[1])
+local clock = redis.call('TIME')
+local now = a.now or (clock[1] * 1000 + math.floor(clock[2] / 1000))
+local now_us = a.now and a.now * 1000 or (clock[1] * 1000000 + clock[2])
+local tickets = {}
+
+-- A whole number as text; tostring would write 1.79e+15.
+local function int(n) return string.format('%.0f', n) end
+
+local function has(v) return v ~= nil and v ~= cjson.null and v ~= '' end
+
+-- Jobs that this step has read, by id: everybody changes the same copy, and `answer` writes each once.
+local loaded = {}
+
+local NUMBERS = {
+  'priority', 'run', 'total', 'completed', 'failed', 'skipped', 'in_hand', 'cursor', 'last', 'line', 'min', 'turn', 'attempts',
+  'backoff_ms', 'created_at', 'started_at', 'finished_at', 'run_at', 'not_before', 'cost_nano', 'resends', 'said_at', 'rate_at',
+  'rate_n', 'rate', 'pace', 'chunk', 'phase_tries', 'phase_deaths',
+}
+
+-- The job as a table: numbers as numbers, what is not set as nil. nil when there is no such job.
+local function load(id)
+  if loaded[id] then return loaded[id] end
+  local flat = redis.call('HGETALL', K.job .. id)
+  if #flat == 0 then return nil end
+  local j = { _changed = {} }
+  for i = 1, #flat, 2 do
+    if flat[i + 1] ~= '' then j[flat[i]] = flat[i + 1] end
+  end
+  for _, name in ipairs(NUMBERS) do j[name] = tonumber(j[name]) end
+  loaded[id] = j
+  return j
+end
+
+local function put(j, field, value)
+  j[field] = value
+  j._changed[field] = true
+end
+
+local function save(j)
+  local flat = {}
+  for field in pairs(j._changed) do
+    local v = j[field]
+    flat[#flat + 1] = field
+    if v == nil then v = ''
+    elseif type(v) == 'number' then v = v == math.floor(v) and int(v) or tostring(v) end
+    flat[#flat + 1] = v
+  end
+  j._changed = {}
+  if #flat > 0 then redis.call('HSET', K.job .. j.id, unpack(flat)) end
+end
+
+local function settled_count(j) return j.completed + j.failed + j.skipped end
+
+local FINAL = { completed = true, failed = true, cancelled = true }
+local function is_final(j) return FINAL[j.status] == true end
+
+-- Move a job to another status, if the table allows it; the indexes move with it. Answers whether it did.
+local function move(j, to)
+  local from = j.status
+  if not MAY[from][to] then return false end
+  redis.call('ZREM', K.by_status .. from, j.id)
+  redis.call('ZREM', K.by_type_status .. j.type .. ':' .. from, j.id)
+  redis.call('ZADD', K.by_status .. to, j.created_at, j.id)
+  redis.call('ZADD', K.by_type_status .. j.type .. ':' .. to, j.created_at, j.id)
+  put(j, 'status', to)
+  return true
+end
+
+-- Write what changed and answer; the last thing a step does.
+local function answer(t)
+  for _, j in pairs(loaded) do save(j) end
+  if #tickets > 0 then t.tickets = tickets end
+  return cjson.encode(t)
+end

@@ -1,0 +1,138 @@
+-- Who owes the next ticket. `settle_line` ends every step that changes a job.
+--
+-- A job has at most one ticket that counts: number `line`, expected while line > last (the highest number used).
+-- It stands in the outbox until somebody says that it was sent, then in `sent` until it is used.
+-- At most `PLACES` jobs of one type and priority have a ticket at once; the others stand in the backlog, by turn.
+
+local PLACES = a.places or 16
+
+local function line_name(j) return j.type .. ':' .. int(j.priority) end
+
+local function give_ticket(j)
+  put(j, 'line', j.line + 1)
+  put(j, 'resends', 0)
+  redis.call('ZADD', K.outbox, now, j.id)
+  tickets[#tickets + 1] = { j.id, j.line, j.type, j.priority }
+end
+
+local function ticket_used(j)
+  redis.call('ZREM', K.outbox, j.id)
+  redis.call('ZREM', K.sent .. line_name(j), j.id)
+end
+
+-- Tell the ledger which tickets have left: a list of {job, number}.
+local function tickets_sent(sent)
+  if not has(sent) then return end
+  for _, pair in ipairs(sent) do
+    local j = load(pair[1])
+    if j and j.line == pair[2] and j.line > j.last then
+      redis.call('ZREM', K.outbox, j.id)
+      redis.call('ZADD', K.sent .. line_name(j), now, j.id)
+    end
+  end
+end
+
+-- Give free places to the next jobs of the backlog.
+local function fill_line(name)
+  while redis.call('ZCARD', K.line .. name) < PLACES do
+    local popped = redis.call('ZPOPMIN', K.backlog .. name)
+    if #popped == 0 then return end
+    local j = load(popped[1])
+    if j then
+      redis.call('ZADD', K.line .. name, popped[2], j.id)
+      if j.line <= j.last then give_ticket(j) end
+    end
+  end
+end
+
+local function leave_line(j)
+  local name = line_name(j)
+  redis.call('ZREM', K.backlog .. name, j.id)
+  if redis.call('ZREM', K.line .. name, j.id) == 1 then fill_line(name) end
+end
+
+local function join_line(j)
+  if j.line > j.last then return end
+  local name = line_name(j)
+  redis.call('SADD', K.lines, name)
+  if redis.call('ZSCORE', K.line .. name, j.id) then return give_ticket(j) end
+  -- The one with the lowest turn goes first, also if it comes later.
+  redis.call('ZADD', K.backlog .. name, j.turn, j.id)
+  fill_line(name)
+end
+
+-- Why the job may not run now, or nil. The place of pauses, caps, rates and budgets.
+local function gate(j)
+  if j.status == 'delayed' and (j.run_at or 0) > now then return 'scheduled' end
+  if (j.not_before or 0) > now then return 'backoff' end
+  return nil
+end
+
+local RETRIES_OUTSTANDING = 5000 -- with so many, nothing fresh is begun
+
+local function claimable(j, live)
+  if is_final(j) or gate(j) then return false end
+  if j.phase ~= 'run' then return live == 0 end
+  if has(j.stop) then return false end
+  if redis.call('LLEN', K.returned .. j.id) > 0 then return true end
+  local retries = redis.call('ZCARD', K.retry .. j.id)
+  if retries > 0 and redis.call('ZCOUNT', K.retry .. j.id, '-inf', now) > 0 then return true end
+  return j.cursor < j.total and retries < RETRIES_OUTSTANDING
+end
+
+-- End the job: its status, its one terminal event, nothing left in any line.
+local function end_job(j)
+  local to = 'completed'
+  if has(j.stop) then to = j.stop
+  elseif j.total and j.total > 0 and j.failed == j.total then to = 'failed' end
+  if to == 'failed' and not has(j.error) then
+    local top, most = 'failed', 0
+    local codes = redis.call('HGETALL', K.codes .. j.id)
+    for i = 1, #codes, 2 do
+      if tonumber(codes[i + 1]) > most then top, most = codes[i], tonumber(codes[i + 1]) end
+    end
+    put(j, 'error', cjson.encode({ code = top, message = 'Every item failed; the most frequent cause is ' .. top .. '.' }))
+  end
+  if to == 'completed' and j.status ~= 'active' then move(j, 'active') end -- an old owner settled the last item meanwhile
+  if not move(j, to) then return end
+  put(j, 'phase', 'over')
+  put(j, 'finished_at', now)
+  put(j, 'current', nil)
+  if j.total then redis.call('HINCRBY', K.items_left, j.type, -(j.total - settled_count(j))) end
+  redis.call('ZADD', K.ended .. to, now, j.id)
+  put(j, 'last', j.line)
+  ticket_used(j)
+  leave_line(j)
+  for _, name in ipairs({ 'retry_due', 'job_due', 'idle', 'unsaid' }) do redis.call('ZREM', K[name], j.id) end
+  for _, name in ipairs({ 'retry', 'returned', 'tries', 'suspects', 'lapses' }) do redis.call('UNLINK', K[name] .. j.id) end
+  event('job-' .. to, j, { result = j.result, error = j.error })
+end
+
+local function settle_line(j)
+  if is_final(j) then return end
+  local live = redis.call('SCARD', K.leases .. j.id)
+  if j.phase == 'run' and live == 0 and (has(j.stop) or settled_count(j) >= j.total) then
+    put(j, 'phase', 'finish')
+    if j.finishes == '0' or not j.started_at then return end_job(j) end
+  elseif j.phase == 'plan' and live == 0 and has(j.stop) then
+    return end_job(j)
+  end
+  local work = claimable(j, live)
+  if work then join_line(j) else
+    -- A ticket that is on its way finds nothing to do; it is not owed any more.
+    put(j, 'last', j.line)
+    ticket_used(j)
+    leave_line(j)
+  end
+  local due = j.not_before
+  if j.phase == 'run' then
+    local first = redis.call('ZRANGE', K.retry .. j.id, 0, 0, 'WITHSCORES')
+    due = first[2] and tonumber(first[2]) or nil
+  end
+  if due and not work then redis.call('ZADD', K.retry_due, due, j.id) else redis.call('ZREM', K.retry_due, j.id) end
+  if due and not work and live == 0 and j.status == 'active' then
+    redis.call('ZADD', K.idle, 'NX', now, j.id)
+  else
+    redis.call('ZREM', K.idle, j.id)
+  end
+end

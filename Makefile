@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 
-.PHONY: start test check lint types imports ci-deps bench soak lock lexicon clean
+.PHONY: start test check lint types imports ci-deps bench chaos soak lock lexicon clean
 
 start: .venv/app.stamp
 	@exec $(BIN)/vocaqueue start
@@ -29,6 +29,11 @@ ci-deps:
 
 bench: .venv/dev.stamp
 	@$(BIN)/python -m benchmarks
+
+# Thirty kills in a job of 5,000 items; KILLS and SEED set how many and which.
+chaos: .venv/dev.stamp
+	@VOCAQUEUE_KILLS=$${KILLS:-30} VOCAQUEUE_KILL_SEED=$${SEED:-1} \
+		$(BIN)/python -m pytest tests/system/test_kills.py -s --timeout=900 $(ARGS)
 
 # Thousands of runs of the ledger's model; EXAMPLES and STEPS set how many.
 soak: .venv/dev.stamp

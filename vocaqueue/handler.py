@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,10 @@ class Handler:
     def load(self, indexes: Sequence[int], ctx: Context) -> list[Item]:
         """The items at these positions, in the same order, after a `plan`."""
         raise NotImplementedError
+
+    def names(self, ids: Sequence[str], ctx: Context) -> Mapping[str, str]:
+        """What people call these items, for progress and errors; those that are left out go by their id."""
+        return {}
 
     def run(self, item: Item, ctx: Context) -> Any:
         """Work on one item; answers an Outcome. An exception is a retryable failure of this item."""

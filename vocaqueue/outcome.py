@@ -61,13 +61,14 @@ class JobFatal(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that makes it four times dearer, and a job has a million of them
 class Item:
     """One item as a handler gets it."""
 
     index: int  #: position in the job, from 0
     id: str  #: what the job was given, or what the handler's `load` says
     data: Any = None  #: what `load` read for it
+    name: str = ""  #: what a person calls it; "" is the id
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Limits:
     backoff_s: float = 2.0  #: before the second try; doubles with each further one, up to 20 % jitter on top
     item_concurrency: int = 1  #: items of a chunk that run at once (asyncio tasks, or threads)
     chunk_s: float = 2.0  #: after so long no further item of the chunk is begun, and the rest goes back
-    chunk_max: int = 5000  #: items that one claim may take
+    chunk_max: int = 10_000  #: items that one claim may take
 
     def __post_init__(self) -> None:
         for name in (

@@ -16,11 +16,11 @@ from tests.toys import Toy, calls
 
 from .systems import System, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
 KILLS = int(os.environ.get("VOCAQUEUE_KILLS", "5"))
 ITEMS = int(os.environ.get("VOCAQUEUE_KILL_ITEMS", "5000"))
 SEED = int(os.environ.get("VOCAQUEUE_KILL_SEED", "7"))
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + 15 * KILLS)]
 
 
 def _assert_exact(system: System, job_id: str, log: Path, items: int) -> Counter[str]:
@@ -69,7 +69,7 @@ def test_kills_anywhere_lose_and_double_nothing(system: System, tmp_path: Path) 
             system.kill(name, group=victim == "group")
             system.again(name)
         last_kill = time.time()
-    job.wait(150)
+    job.wait(150 + 10 * KILLS)
 
     called = _assert_exact(system, job.record.id, log, ITEMS)
     # A child has one item in hand, and perhaps some whose commit was on its way.

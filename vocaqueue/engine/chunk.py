@@ -35,8 +35,8 @@ class Chunk:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopped = False
-        self._held = threading.Event()
-        self._held.set()
+        self._may_begin = threading.Event()
+        self._may_begin.set()
         self._started_at = time.monotonic()
         self._threads = [threading.Thread(target=target, daemon=True) for target in self._targets()]
 
@@ -75,19 +75,19 @@ class Chunk:
     def stop(self) -> None:
         """Begin no further item."""
         self._stopped = True
-        self._held.set()
+        self._may_begin.set()
 
     def hold(self) -> None:
         """Begin no further item until `go_on`: the ledger cannot be told of outcomes."""
-        self._held.clear()
+        self._may_begin.clear()
 
     def go_on(self) -> None:
-        self._held.set()
+        self._may_begin.set()
 
     def current(self) -> str | None:
-        """Id of an item that is in hand."""
+        """Name of an item that is in hand."""
         with self._lock:
-            return next((item.id for item, _ in self._in_hand.values()), None)
+            return next((item.name or item.id for item, _ in self._in_hand.values()), None)
 
     def give_up_overdue(self) -> bool:
         """
@@ -119,7 +119,8 @@ class Chunk:
         return [self._work] * workers
 
     def _next(self) -> Item | None:
-        self._held.wait()
+        if not self._may_begin.is_set():
+            self._may_begin.wait()
         with self._lock:
             if self._stopped or self.begun >= len(self.items):
                 return None
@@ -138,7 +139,8 @@ class Chunk:
             if item.index in self._given_up:
                 return
             self._results.append((item, outcome))
-        self._wake.set()
+        if not self._wake.is_set():  # setting it takes a lock, and there may be a hundred thousand items
+            self._wake.set()
 
     def _work(self) -> None:
         try:
@@ -175,7 +177,7 @@ class Chunk:
             self._wake.set()
 
     async def _next_async(self) -> Item | None:
-        while not self._held.is_set():  # noqa: ASYNC110 - it is set from another thread
+        while not self._may_begin.is_set():  # noqa: ASYNC110 - it is set from another thread
             await asyncio.sleep(0.05)
         return self._next()
 

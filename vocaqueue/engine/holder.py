@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from ..outcome import Kind, Outcome
+from ..outcome import Item, Kind, Outcome
 from ..store.ledger import Answer, Ledger, Ticket, ranges
 from .chunk import Result
 from .tickets import TicketOffice
@@ -102,7 +102,7 @@ def _outcomes(results: list[Result]) -> dict[str, Any]:
     for item, outcome in results:
         cost += outcome.cost_nano
         if outcome.kind is Kind.FAILED:
-            failed.append(_failure(item.index, item.id, outcome))
+            failed.append(_failure(item, outcome))
         else:
             by_kind[outcome.kind].append(item.index)
     return {
@@ -113,6 +113,6 @@ def _outcomes(results: list[Result]) -> dict[str, Any]:
     }
 
 
-def _failure(index: int, item_id: str, outcome: Outcome) -> list[Any]:
+def _failure(item: Item, outcome: Outcome) -> list[Any]:
     after_ms = None if outcome.retry_after_s is None else round(outcome.retry_after_s * 1000)
-    return [index, item_id, item_id, outcome.code, outcome.message, outcome.retryable, after_ms]
+    return [item.index, item.id, item.name or item.id, outcome.code, outcome.message, outcome.retryable, after_ms]

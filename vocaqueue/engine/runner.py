@@ -103,6 +103,9 @@ class _Run:
     def chunk(self, claimed: Sequence[Sequence[int]]) -> None:
         try:
             items = self._items(claimed)
+        except JobFatal as error:
+            self._commit(None, [], close=True, fatal={"code": error.code, "message": error.message})
+            return
         except Exception as error:
             log.exception("the items of %s could not be read", self.ctx.job_id)
             message = f"The job's items could not be read: {error}"[:500]
@@ -186,7 +189,8 @@ class _Run:
         if self.job_type.items is None:
             return self.code.load(indexes, self.ctx)
         ids = read_ids(self.runtime.ledger, self.ctx.job_id, indexes, patience_s=CLAIM_PATIENCE_S)
-        return [Item(index, item_id) for index, item_id in zip(indexes, ids, strict=True)]
+        names = self.code.names(ids, self.ctx)
+        return [Item(index, id_, None, names.get(id_, "")) for index, id_ in zip(indexes, ids, strict=True)]
 
     # Planning and finishing
 

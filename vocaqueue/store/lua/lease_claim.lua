@@ -29,12 +29,13 @@ local function live_slots()
 end
 
 -- How many items fit: as many as a slot begins within the time of a chunk, growing fivefold at most, and
--- towards the end of a job few enough that the other slots have work too.
+-- towards the end of a job few enough that the other slots have work too, but no less than a tenth of a second of it.
 local function fitting()
   local want = a.first
   if j.pace then want = math.min(math.ceil(j.pace * a.chunk_ms / 1000), 5 * math.max(j.chunk or a.first, 1)) end
   local left = j.total - settled_count(j) - j.in_hand
-  want = math.min(want, math.ceil(left / (2 * live_slots())), a.chunk_max)
+  local share = math.max(math.ceil(left / (2 * live_slots())), math.floor((j.pace or 0) / 10))
+  want = math.min(want, share, a.chunk_max)
   return math.max(1, want)
 end
 

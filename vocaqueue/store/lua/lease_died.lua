@@ -8,7 +8,9 @@ if not j or is_final(j) then return answer({ state = 'ok', blamed = false }) end
 for _, token in ipairs(redis.call('SMEMBERS', K.leases .. j.id)) do
   local l = load_lease(token)
   if l and l.ticket == a.ticket and is_live(l, j) then
+    local before = settled_count(j)
     died(j, l, a.how)
+    if settled_count(j) > before then progress(j) end
     settle_line(j)
     return answer({ state = 'ok', blamed = true })
   end

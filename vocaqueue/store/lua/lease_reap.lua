@@ -21,7 +21,9 @@ for _, token in ipairs(redis.call('ZRANGEBYSCORE', K.lease_ends, '-inf', now, 'L
   local l = load_lease(token)
   local j = l and load(l.job)
   if l and is_live(l, j) then
+    local before = settled_count(j)
     lapsed(j, l)
+    if settled_count(j) > before then progress(j) end
     settle_line(j)
     reaped = reaped + 1
   else

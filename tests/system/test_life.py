@@ -1,0 +1,123 @@
+"""Jobs run by real workers: outcomes, retries, phases, cancel, stop."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.toys import Bulk, Noop, Parallel, Phased, Toy, calls
+from vocaqueue import JobCancelled, JobFailed
+
+from .systems import System, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def running(system: System) -> System:
+    system.worker("one", ["toy", "parallel", "noop", "phased", "bulk"])
+    system.reconciler()
+    system.ready("one")
+    return system
+
+
+def test_outcomes_are_counted_and_retried(running: System, tmp_path: Path) -> None:
+    """Four tries for what is retryable, one for what is final, an exception is retryable, a skip is counted apart."""
+    log = str(tmp_path / "calls")
+    fail = {"i1": ["retry", "ok"], "i2": ["raise", "retry", "retry", "retry"], "i3": ["final"], "i4": ["skip"]}
+    job = running.queue.add(Toy(ids=[f"i{n}" for n in range(8)], log=log, fail=fail))
+    job.wait(60)
+    progress = job.progress
+    assert (progress.completed, progress.failed, progress.skipped) == (5, 2, 1)
+    tries = Counter(what for what, _, _ in calls(log))
+    assert (tries["i1"], tries["i2"], tries["i3"], tries["i4"]) == (2, 4, 1, 1)
+    assert {e.item_id: (e.code, e.attempts) for e in progress.errors} == {"i2": ("flaky", 4), "i3": ("bad_item", 1)}
+
+
+def test_a_fatal_error_ends_the_job(running: System, tmp_path: Path) -> None:
+    """A handler that says the job cannot go on ends it with its sentence, not with ten thousand failures."""
+    log = str(tmp_path / "calls")
+    job = running.queue.add(Toy(ids=[f"i{n}" for n in range(5000)], seconds=0.001, log=log, fail={"i9": ["fatal"]}))
+    with pytest.raises(JobFailed, match="no credit"):
+        job.wait(60)
+    assert job.error["code"] == "no_credit"
+    assert len(calls(log)) < 500
+
+
+def test_async_items_run_at_once(running: System, tmp_path: Path) -> None:
+    """Ten items of a chunk wait together: 100 items of 0.2 s on two slots take far less than one after the other."""
+    log = str(tmp_path / "calls")
+    running.queue.add(Parallel(ids=[f"i{n}" for n in range(100)], seconds=0.2, log=log)).wait(60)
+    times = [at for _, _, at in calls(log)]
+    assert max(times) - min(times) < 10.0
+
+
+def test_plan_and_finish_are_tried_again(running: System, tmp_path: Path) -> None:
+    """A plan that raises and a finish whose child dies are run again, and the result is adopted once."""
+    log = str(tmp_path / "calls")
+    job = running.queue.add(Phased(total=30, log=log, plan=["raise"], finish=["kill"]))
+    assert job.wait(60) == {"rows": 30}
+    tries = Counter(what for what, _, _ in calls(log))
+    assert (tries["plan"], tries["finish"]) == (2, 2)
+
+
+def test_an_empty_plan_completes(running: System) -> None:
+    """A job without items is completed."""
+    job = running.queue.add(Noop(total=0))
+    job.wait(30)
+    assert job.record.status.value == "completed"
+
+
+def test_chunks_of_a_set_oriented_handler(running: System, tmp_path: Path) -> None:
+    """`run_chunk` gets each item once and its outcomes are counted."""
+    log = str(tmp_path / "calls")
+    job = running.queue.add(Bulk(ids=[f"i{n}" for n in range(300)], log=log, fail={"i7": ["final"]}))
+    job.wait(60)
+    assert (job.progress.completed, job.progress.failed) == (299, 1)
+    assert len(calls(log)) == 300
+
+
+def test_cancel_stops_between_items(running: System, tmp_path: Path) -> None:
+    """A cancelled job begins no further item, keeps what was done, and says so once."""
+    log = str(tmp_path / "calls")
+    job = running.queue.add(Toy(ids=[f"i{n}" for n in range(2000)], seconds=0.01, log=log))
+    until(lambda: len(calls(log)) > 50)
+    running.queue.cancel(job.record.id)
+    with pytest.raises(JobCancelled):
+        job.wait(30)
+    assert 50 <= job.progress.completed == len(calls(log)) < 1000
+
+
+def test_a_stopping_worker_hands_back(running: System, tmp_path: Path) -> None:
+    """SIGTERM ends the chunk, gives the rest back, and another worker goes on with nothing called twice."""
+    log = str(tmp_path / "calls")
+    job = running.queue.add(Toy(ids=[f"i{n}" for n in range(600)], seconds=0.01, log=log))
+    until(lambda: len(calls(log)) > 100)
+    running.kill("one", signal.SIGTERM)
+    stopped = time.monotonic()
+    running.processes["one"].wait(15)
+    assert time.monotonic() - stopped < 12
+    settled = running.queue.get(job.record.id).record.progress.completed
+    assert settled == len(calls(log)), "nothing in hand was dropped"
+    running.worker("two", ["toy"])
+    job.wait(60)
+    assert Counter(what for what, _, _ in calls(log)).most_common(1)[0][1] == 1
+
+
+def test_events_and_listeners(running: System) -> None:
+    """`on` hears a job's life in order, each with its progress, and nothing after it was taken off."""
+    heard: list[tuple[str, float]] = []
+    off = running.queue.on("*", lambda e: heard.append((e.name, e.progress.percent if e.progress else 0)))
+    job = running.queue.add(Noop(total=3000))
+    job.wait(30)
+    until(lambda: heard and heard[-1][0] == "job-completed")
+    names = [name for name, _ in heard]
+    assert names[:2] == ["job-created", "job-active"]
+    assert heard[-1] == ("job-completed", 100.0)
+    off()
+    running.queue.add(Noop(total=1)).wait(30)
+    assert [name for name, _ in heard] == names

@@ -25,7 +25,7 @@ imports: .venv/dev.stamp
 
 # Servers and browsers that the tests use where they are there (root, Debian).
 ci-deps:
-	apt-get update -q && apt-get install -q -y --no-install-recommends chromium fonts-nanum
+	apt-get update -q && apt-get install -q -y --no-install-recommends chromium fonts-nanum wordnet-base
 
 bench: .venv/dev.stamp
 	@$(BIN)/python -m benchmarks
@@ -39,6 +39,10 @@ chaos: .venv/dev.stamp
 soak: .venv/dev.stamp
 	@VOCAQUEUE_MODEL_EXAMPLES=$${EXAMPLES:-5000} VOCAQUEUE_MODEL_STEPS=$${STEPS:-80} \
 		$(BIN)/python -m pytest tests/model --timeout=0 $(ARGS)
+
+# Build the lexicon again from WordNet 3.0 (Debian's wordnet-base, or WORDNET=folder with its files).
+lexicon: .venv/dev.stamp
+	@$(BIN)/python -m workers.lexicon.build $(WORDNET)
 
 # Lock again after a change of pyproject.toml (needs `uv`).
 UV_COMPILE = uv pip compile -q pyproject.toml --python-version 3.11 --universal --generate-hashes \

@@ -59,14 +59,14 @@ lock:
 
 .venv/app.stamp: requirements/app.txt pyproject.toml | .venv/python.stamp
 	@test -e .venv/dev.stamp || echo "Installing the packages (once) ..."
-	@test -e .venv/dev.stamp -a .venv/dev.stamp -nt requirements/dev.txt || $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/app.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@test -e .venv/dev.stamp -a .venv/dev.stamp -nt requirements/dev.txt || $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/app.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 .venv/dev.stamp: requirements/dev.txt pyproject.toml | .venv/python.stamp
 	@echo "Installing the packages (once) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
 clean:

@@ -163,5 +163,5 @@ JOB_TYPES = (
     _type("parallel", Parallel, "ParallelHandler", item_concurrency=10),
     _type("noop", Noop, "NoopHandler", items=None),
     _type("phased", Phased, "PhasedHandler", items=None),
-    _type("bulk", Bulk, "BulkHandler"),
+    _type("bulk", Bulk, "BulkHandler", timeout_s=3.0, attempts=2),
 )

@@ -121,3 +121,20 @@ def test_events_and_listeners(running: System) -> None:
     off()
     running.queue.add(Noop(total=1)).wait(30)
     assert [name for name, _ in heard] == names
+
+
+def test_a_set_that_hangs_meets_the_chunks_limit(running: System, tmp_path: Path) -> None:
+    """A `run_chunk` that never returns is given up after the type's time-out; its items take a try each."""
+    log = str(tmp_path / "calls")
+    job = running.queue.add(Bulk(ids=["i0", "i1"], log=log, fail={"i0": ["hang"], "i1": ["hang"]}))
+    with pytest.raises(JobFailed):
+        job.wait(60)
+    assert {(e.code, e.attempts) for e in job.progress.errors} == {("timed_out", 2)}
+
+
+def test_a_slow_item_costs_no_second_ticket(running: System, tmp_path: Path) -> None:
+    """The ledger hears in time that a ticket was sent, so slow items do not make doubles of it."""
+    log = str(tmp_path / "calls")
+    running.queue.add(Toy(ids=[f"i{n}" for n in range(6)], seconds=2.9, log=log)).wait(60)
+    tickets = running.log("one").count("received")
+    assert tickets <= 6 + 2, running.log("one")[-2000:]

@@ -32,6 +32,7 @@ class Chunk:
         self._results: deque[Result] = deque()
         self._in_hand: dict[int, tuple[Item, float]] = {}
         self._given_up: set[int] = set()
+        self._at_once = type(handler).defines("run_chunk")
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopped = False
@@ -95,23 +96,24 @@ class Chunk:
 
         Their threads cannot be ended, so the child has to go when this answers True.
         """
-        limit = self.limits.item_timeout_s + 1.0  # an `async` item is cancelled at the limit by its own loop
-        overdue = []
+        if not self._at_once:  # the items of a set share the chunk's limit
+            self.give_up(self.limits.item_timeout_s + 1.0)  # `async` ones are cancelled at the limit by their own loop
+        return bool(self._given_up)
+
+    def give_up(self, after_s: float) -> None:
+        """Fail what has been in hand for longer, as `timed_out`, retryable; what its thread still says is not heard."""
         with self._lock:
             for index, (item, since) in self._in_hand.items():
-                if time.monotonic() - since > limit and index not in self._given_up:
-                    overdue.append(item)
+                if time.monotonic() - since > after_s and index not in self._given_up:
                     self._given_up.add(index)
-        for item in overdue:
-            self._results.append((item, self._timed_out()))
-        if overdue:
+                    self._results.append((item, self._timed_out(time.monotonic() - since)))
+        if self._given_up:
             self.stop()
-        return bool(self._given_up)
 
     # What the working threads do
 
     def _targets(self) -> list[Callable[[], object]]:
-        if type(self.handler).defines("run_chunk"):
+        if self._at_once:
             return [self._work_at_once]
         workers = min(self.limits.item_concurrency, len(self.items))
         if inspect.iscoroutinefunction(self.handler.run):
@@ -163,7 +165,7 @@ class Chunk:
                     async with asyncio.timeout(self.limits.item_timeout_s):
                         outcome = self._checked(await self.handler.run(item, self.ctx))
                 except TimeoutError:
-                    outcome = self._timed_out()
+                    outcome = self._timed_out(self.limits.item_timeout_s)
                 except JobFatal as error:
                     self._end_job(error, item)
                     return
@@ -185,6 +187,8 @@ class Chunk:
         try:
             with self._lock:
                 self.begun = len(self.items)
+                now = time.monotonic()
+                self._in_hand = {item.index: (item, now) for item in self.items}
             try:
                 outcomes = [self._checked(outcome) for outcome in self.handler.run_chunk(self.items, self.ctx)]
                 if len(outcomes) != len(self.items):
@@ -195,7 +199,8 @@ class Chunk:
                 return
             except BaseException as error:
                 outcomes = [self._unexpected(self.items[0], error)] * len(self.items)
-            self._results.extend(zip(self.items, outcomes, strict=True))
+            for item, outcome in zip(self.items, outcomes, strict=True):
+                self._settle(item, outcome)
         finally:
             self._wake.set()
 
@@ -211,8 +216,9 @@ class Chunk:
             raise TypeError(f"a handler must answer an Outcome, not {type(outcome).__name__}")
         return outcome
 
-    def _timed_out(self) -> Outcome:
-        return Outcome.failed("timed_out", f"It took longer than {self.limits.item_timeout_s:g} s.", retryable=True)
+    @staticmethod
+    def _timed_out(after_s: float) -> Outcome:
+        return Outcome.failed("timed_out", f"It did not end within {after_s:.0f} s.", retryable=True)
 
     def _unexpected(self, item: Item, error: BaseException) -> Outcome:
         log.warning("item %s of %s failed", item.id, self.ctx.job_id, exc_info=error)

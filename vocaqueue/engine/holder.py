@@ -23,6 +23,7 @@ class Holder:
         self.ledger, self.office, self.token = ledger, office, token
         self.seq = 0
         self.stop = False  #: begin no further item: the job is being stopped, or the lease is lost
+        self.is_lost = False  #: somebody else has the items now; what is in hand may still end, and count as done
         self._sent: list[tuple[str, int]] = []
         self._beat_at = time.monotonic()
 
@@ -32,7 +33,9 @@ class Holder:
 
     @property
     def is_beat_due(self) -> bool:
-        return time.monotonic() - self._beat_at >= self.ledger.settings.heartbeat_s
+        # A ticket that nobody says to have sent is sent again after two seconds.
+        pause_s = 1.0 if self._sent else self.ledger.settings.heartbeat_s
+        return time.monotonic() - self._beat_at >= pause_s
 
     def beat(self, patience_s: float) -> None:
         """Raises StoreUnavailable."""
@@ -91,6 +94,7 @@ class Holder:
     def _take(self, answer: Answer) -> None:
         self._beat_at = time.monotonic()
         self._sent = []
+        self.is_lost = answer.state != "ok"
         self.stop = self.stop or bool(answer.data.get("stop"))
         self.publish(answer.tickets)
 

@@ -29,7 +29,8 @@ from ..settings import Settings
 from ..store.events import Event, EventLog
 from ..store.items import write_blocks
 from ..store.jobs import JobPage, Jobs
-from ..store.ledger import Answer, Ledger
+from ..store.ledger import PASSING, Answer, Ledger
+from ..store.logins import Logins
 from .app import create_celery_app
 from .tickets import TicketOffice
 
@@ -184,6 +185,22 @@ class QueueManager:
         stored = self.ledger.patiently(lambda: self.ledger.client.hgetall(key), self.patience_s)
         return {name.decode(): json.loads(known) for name, known in sorted(stored.items())}
 
+    def slots(self) -> dict[str, dict[str, tuple[int, float]]]:
+        """By job type: each worker that listens to its queue, with its slots and the seconds since it said so."""
+        keys, client = self.ledger.keys, self.ledger.client
+
+        def read() -> tuple[int, list[dict[bytes, bytes]]]:
+            return self.ledger.now_ms(), [client.hgetall(keys("slots", name)) for name in self.job_types.names]
+
+        now, stored = self.ledger.patiently(read, self.patience_s)
+        return {
+            name: {
+                worker.decode(): (int(slots), round(max(0, now - int(at)) / 1000, 1))
+                for worker, (slots, _, at) in ((w, said.decode().partition(":")) for w, said in of_type.items())
+            }
+            for name, of_type in zip(self.job_types.names, stored, strict=True)
+        }
+
     @property
     def event_log(self) -> EventLog:
         return EventLog(self.ledger)
@@ -241,6 +258,10 @@ class QueueManager:
 
     def off(self, event: str, handler: Listener) -> None:
         self._events.remove(event, handler)
+
+    def redeem_login(self, token: str) -> str | None:
+        """The role that a one-time sign-in link gives, once. None if it is unknown, used or too old."""
+        return Logins(self.ledger).redeem(token)
 
     def close(self) -> None:
         """Stop listening and let go of connections."""
@@ -305,7 +326,8 @@ class Job:
     def wait_until_ended(self, timeout: float | None) -> Job:
         """Like `wait`, but answers the job in whatever state it is when it ends or the time is over."""
         log_, until = self.queue.event_log, None if timeout is None else time.monotonic() + timeout
-        at, run = log_.position(), log_.server_run()
+        patience_s = self.queue.patience_s
+        at, run = self.queue.ledger.patiently(lambda: (log_.position(), log_.server_run()), patience_s)
         self.refresh()
         while not self.record.status.is_final:
             left = 1.0 if until is None else until - time.monotonic()

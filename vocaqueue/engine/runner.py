@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 CLAIM_PATIENCE_S = 30.0
 STEP_PATIENCE_S = 1.0  #: after that no further item is begun until the ledger answers
 FLUSH_EVERY_S = 0.01  #: while a commit runs the next outcomes gather, so a busy chunk commits in batches by itself
+LATE_S = 5.0  #: after the soft limit what is in hand is given up; the hard one is 15 s after it
 GRACE_S = 8.0  #: for what is in hand when the worker is being stopped or the job cancelled
 FIRST_CHUNK = 10
 
@@ -143,6 +144,9 @@ class _Run:
             stuck = chunk.give_up_overdue()
             if self.holder.stop or self.runtime.is_stopping or time.monotonic() > self.deadline:
                 chunk.stop()
+            if time.monotonic() > self.deadline + LATE_S:
+                chunk.give_up(0.0)
+                return True
             if self._must_leave() or (stuck and not chunk.has_results):
                 return True
 
@@ -180,9 +184,10 @@ class _Run:
     def _must_leave(self) -> bool:
         """Whether what is in hand has had its grace after a stop, or the chunk is about to meet its hard limit."""
         now = time.monotonic()
-        if self.grace_until is None and (self.holder.stop or self.runtime.is_stopping):
+        is_hurried = self.runtime.is_stopping or (self.holder.stop and not self.holder.is_lost)
+        if self.grace_until is None and is_hurried:
             self.grace_until = now + GRACE_S
-        return now > self.deadline + 10.0 or (self.grace_until is not None and now > self.grace_until)
+        return now > self.deadline + LATE_S or (self.grace_until is not None and now > self.grace_until)
 
     def _items(self, claimed: Sequence[Sequence[int]]) -> list[Item]:
         indexes = [index for start, end in claimed for index in range(start, end)]

@@ -31,14 +31,17 @@ if live then
     note_settled(j, 'skipped', settle_range(j.id, range[1], range[2], 'skipped'))
     dealt = dealt + range[2] - range[1]
   end
+  local waiting = {}
   for _, f in ipairs(a.failed or {}) do
     dealt = dealt + 1
     if f[6] then
+      waiting[f[1]] = true
       fail_retryable(j, f[1], f[2], f[3], f[4], f[5], f[7], a.jitter)
     else
       fail_item(j, f[1], f[2], f[3], f[4], f[5], tonumber(redis.call('HGET', K.tries .. j.id, f[1]) or '0') + 1)
     end
   end
+  forget_retried(l, waiting)
   add_left(j, l, -math.min(dealt, l.left))
   if has(a.current) then put(j, 'current', a.current) end
   if has(a.fatal) and not has(j.stop) then

@@ -52,6 +52,17 @@ local function note_settled(j, counter, n)
   redis.call('HINCRBY', K.items_left, j.type, -n)
 end
 
+-- An item that came from the retry set and waits there again is not the lease's any more: another lease may own it next.
+local function forget_retried(l, items)
+  if l.retried == '' or not next(items) then return end
+  local kept = {}
+  for _, item in ipairs(items_of(l.retried)) do
+    if not items[item] then kept[#kept + 1] = int(item) end
+  end
+  l.retried = table.concat(kept, ',')
+  redis.call('HSET', K.lease .. l.token, 'retried', l.retried)
+end
+
 -- Count one failure of an item for good. `id` and `name` may be '': whoever reads the error looks them up.
 local function fail_item(j, item, id, name, code, message, tries)
   if settle_range(j.id, item, item + 1, 'failed') == 0 then return false end

@@ -1,0 +1,51 @@
+"""Settings: what the environment may say, and what it is told when it makes no sense."""
+
+from __future__ import annotations
+
+import pytest
+
+from vocaqueue import BadSettings, Settings
+
+
+def test_without_anything_the_embedded_server_is_meant(tmp_path, monkeypatch) -> None:
+    """No REDIS_URL: a socket under `var/`, for the ledger and the broker."""
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_env({})
+    assert settings.embedded
+    assert settings.redis_url == settings.broker_url
+    assert settings.redis_url.startswith("redis+socket:///")
+    assert len(settings.redis_url.removeprefix("redis+socket://").encode()) <= 107
+
+
+def test_the_guides_names_are_read(tmp_path, monkeypatch) -> None:
+    """REDIS_HOST and its companions make a URL; a password may hold any character."""
+    monkeypatch.chdir(tmp_path)
+    env = {"REDIS_HOST": "db", "REDIS_PORT": "7000", "REDIS_PASSWORD": "a@b:c/d", "REDIS_DB": "3"}
+    assert Settings.from_env(env).redis_url == "redis://:a%40b%3Ac%2Fd@db:7000/3"
+    assert Settings.from_env(env | {"REDIS_URL": "redis://x/0"}).redis_url == "redis://x/0"
+
+
+def test_a_dotenv_file_is_read_and_the_environment_wins(tmp_path, monkeypatch) -> None:
+    """`.env` in the working directory fills in what the environment leaves open; the origin of each is known."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("PORT=4010\nVOCAQUEUE_NAMESPACE=fromfile\n")
+    settings = Settings.from_env({"PORT": "4020"})
+    assert (settings.port, settings.namespace) == (4020, "fromfile")
+    assert (settings.origin["PORT"], settings.origin["VOCAQUEUE_NAMESPACE"]) == ("environment", ".env")
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        ({"PORT": "abc"}, "PORT='abc' must be a whole number"),
+        ({"PORT": "70000"}, "PORT=70000 must be between"),
+        ({"REDIS_URL": "localhost"}, "REDIS_URL='localhost' is no URL"),
+        ({"VOCAQUEUE_NAMESPACE": "a b"}, "VOCAQUEUE_NAMESPACE='a b' must be"),
+        ({"VOCAQUEUE_SAMPLE": "maybe"}, "VOCAQUEUE_SAMPLE='maybe' must be on or off"),
+    ],
+)
+def test_nonsense_is_refused_by_name(env, says, tmp_path, monkeypatch) -> None:
+    """A value that makes no sense ends the start with a sentence that names it."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadSettings, match=says):
+        Settings.from_env(env)

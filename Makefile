@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 
-.PHONY: start test check lint types imports ci-deps bench chaos soak lock lexicon clean
+.PHONY: start test check lint types imports ci-deps bench chaos soak lock lexicon dashboard clean
 
 start: .venv/app.stamp
 	@exec $(BIN)/vocaqueue start
@@ -43,6 +43,10 @@ soak: .venv/dev.stamp
 # Build the lexicon again from WordNet 3.0 (Debian's wordnet-base, or WORDNET=folder with its files).
 lexicon: .venv/dev.stamp
 	@$(BIN)/python -m workers.lexicon.build $(WORDNET)
+
+# Build the dashboard's committed files from their sources (needs Node).
+dashboard:
+	cd dashboard && npm ci && npm run types && npm run build
 
 # Lock again after a change of pyproject.toml (needs `uv`).
 UV_COMPILE = uv pip compile -q pyproject.toml --python-version 3.11 --universal --generate-hashes \

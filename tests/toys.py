@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ class ToyParams(JobParams):
     tag: str = ""
     fail: dict[
         str, list[str]
-    ] = {}  #: item -> what its tries do: "retry", "final", "raise", "fatal", "kill", "hang", "ok"
+    ] = {}  #: item -> what its tries do: "retry", "final", "raise", "fatal", "kill", "hang", "hog", "ok"
 
 
 class Toy(ToyParams):
@@ -89,6 +90,8 @@ def act(step: str) -> Outcome:
             os.kill(os.getpid(), 9)
         case "hang":
             time.sleep(3600)
+        case "hog":  # holds the interpreter's lock, so that nothing else in this child runs
+            re.match("(a+)+$", "a" * 60 + "b")
     raise AssertionError(step)
 
 
@@ -163,5 +166,5 @@ JOB_TYPES = (
     _type("parallel", Parallel, "ParallelHandler", item_concurrency=10),
     _type("noop", Noop, "NoopHandler", items=None),
     _type("phased", Phased, "PhasedHandler", items=None),
-    _type("bulk", Bulk, "BulkHandler", timeout_s=3.0, attempts=2),
+    _type("bulk", Bulk, "BulkHandler", timeout_s=3.0, hard_margin_s=6.0, attempts=2),
 )

@@ -27,7 +27,8 @@ class JobParams(BaseModel):
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     concurrency: int = 1  #: slots of this type's worker line
-    timeout_s: float = 300.0  #: soft limit of one chunk; the hard one is 15 s later
+    timeout_s: float = 300.0  #: soft limit of one chunk: nothing more is begun, the rest goes back
+    hard_margin_s: float = 15.0  #: the hard limit, which kills the child, comes so much later
     item_timeout_s: float = 120.0  #: one item; over it the item fails as `timed_out`, retryable
     attempts: int = 4  #: tries of one item in all; 4 are the guide's three retries
     backoff_s: float = 2.0  #: before the second try; doubles with each further one, up to 20 % jitter on top
@@ -39,6 +40,7 @@ class Limits:
         for name in (
             "concurrency",
             "timeout_s",
+            "hard_margin_s",
             "item_timeout_s",
             "attempts",
             "item_concurrency",
@@ -52,7 +54,7 @@ class Limits:
 
     @property
     def hard_timeout_s(self) -> float:
-        return self.timeout_s + 15.0
+        return self.timeout_s + self.hard_margin_s
 
 
 @dataclass(frozen=True)

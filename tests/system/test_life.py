@@ -138,3 +138,21 @@ def test_a_slow_item_costs_no_second_ticket(running: System, tmp_path: Path) -> 
     running.queue.add(Toy(ids=[f"i{n}" for n in range(6)], seconds=2.9, log=log)).wait(60)
     tickets = running.log("one").count("received")
     assert tickets <= 6 + 2, running.log("one")[-2000:]
+
+
+def test_a_delayed_job_waits_for_its_time(running: System) -> None:
+    """A job with a delay is `delayed` with a reason, and runs when its time has come."""
+    job = running.queue.add(Noop(total=3), delay_s=2.0)
+    assert (job.record.status.value, job.record.wait_reason["code"]) == ("delayed", "scheduled")
+    job.wait(30)
+    assert job.record.started_at_ms - job.record.created_at_ms >= 2000
+
+
+@pytest.mark.timeout(240)
+def test_an_item_that_holds_the_interpreter_meets_the_hard_limit(running: System, tmp_path: Path) -> None:
+    """A child that cannot even beat is killed at the hard limit; the item is tried alone and fails as timed_out."""
+    log = str(tmp_path / "calls")
+    job = running.queue.add(Bulk(ids=["i0", "i1", "i2"], log=log, fail={"i1": ["hog"]}))
+    job.wait(150)
+    assert (job.progress.completed, job.progress.failed) == (2, 1)
+    assert [(e.item_id, e.code) for e in job.progress.errors] == [("i1", "timed_out")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from celery import Celery
@@ -11,6 +12,7 @@ from celery import Celery
 from ..job import Priority
 from ..settings import Settings
 from .config import broker_priority, is_amqp
+from .tickets import ticket_of
 
 PAGE = 1000
 
@@ -20,6 +22,7 @@ class RedisBroker:
 
     def __init__(self, app: Celery, settings: Settings) -> None:
         self.app, self.settings = app, settings
+        self._connection: Any = None
 
     @classmethod
     def of(cls, app: Celery, settings: Settings) -> RedisBroker | None:
@@ -27,20 +30,30 @@ class RedisBroker:
         return None if is_amqp(settings.broker_url) else cls(app, settings)
 
     def length(self, queue: str, priority: Priority) -> int:
-        with self.app.connection_for_read() as connection:
-            channel = connection.default_channel
+        with self._channel() as channel:
             return int(channel.client.llen(self._key(channel, queue, priority)))
 
     def tickets(self, queue: str, priority: Priority) -> Iterator[tuple[str, int]]:
         """(job id, number) of every ticket in the list, in pages."""
-        with self.app.connection_for_read() as connection:
-            channel = connection.default_channel
+        with self._channel() as channel:
             # LRANGE is not among the commands that kombu prefixes by itself.
             key = self._prefix(channel) + self._key(channel, queue, priority)
             start = 0
             while page := channel.client.lrange(key, start, start + PAGE - 1):
                 start += PAGE
                 yield from filter(None, map(_ticket, page))
+
+    @contextmanager
+    def _channel(self) -> Iterator[Any]:
+        """One connection for all passes; after an error a new one is made."""
+        self._connection = self._connection or self.app.connection_for_read()
+        try:
+            yield self._connection.default_channel
+        except Exception:
+            connection, self._connection = self._connection, None
+            with suppress(Exception):
+                connection.release()
+            raise
 
     def _key(self, channel: Any, queue: str, priority: Priority) -> str:
         return str(channel._q_for_pri(queue, broker_priority(self.settings.broker_url, priority)))
@@ -53,8 +66,6 @@ class RedisBroker:
 def _ticket(raw: bytes) -> tuple[str, int] | None:
     """A malformed message is somebody else's; it counts as no ticket."""
     try:
-        task_id = json.loads(raw)["headers"]["id"]
-        job_id, _, number = task_id.partition("/")
-        return job_id, int(number or 1)
+        return ticket_of(json.loads(raw)["headers"]["id"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -29,7 +29,7 @@ from ..settings import Settings
 from ..store.events import Event, EventLog
 from ..store.items import write_blocks
 from ..store.jobs import JobPage, Jobs
-from ..store.ledger import PASSING, Answer, Ledger
+from ..store.ledger import Answer, Ledger
 from ..store.logins import Logins
 from .app import create_celery_app
 from .tickets import TicketOffice
@@ -115,7 +115,7 @@ class QueueManager:
             blocks=None if ids is None else f"new:{job_id}",
             attempts=job_type.limits.attempts,
             backoff_ms=round(job_type.limits.backoff_s * 1000),
-            run_at=None if delay_s is None else self.ledger.now_ms() + round(delay_s * 1000),
+            run_at=None if delay_s is None else self._now_ms() + round(delay_s * 1000),
         )
         self.ledger.wait_for_disk()
         self._send(answer)
@@ -277,6 +277,10 @@ class QueueManager:
             field = type(params).model_fields[job_type.items].alias or job_type.items
             raise NoItems("The job has no items.", [Detail(field, "no_items", "Name at least one item.")])
         return ids
+
+    def _now_ms(self) -> int:
+        now: int = self.ledger.patiently(self.ledger.now_ms, self.patience_s)
+        return now
 
     def _send(self, answer: Answer) -> None:
         if sent := self._office.send(answer.tickets):

@@ -110,6 +110,9 @@ class Reconciler:
         name = f"{queue}:{int(priority)}"
         key = self.ledger.keys("sent", name)
         expected = int(self.ledger.client.zcard(key))
+        if not expected:
+            self._short.discard(name)
+            return []
         if self.broker is not None:
             if self.broker.length(queue, priority) >= expected:
                 self._short.discard(name)
@@ -117,8 +120,6 @@ class Reconciler:
             if name not in self._short:
                 self._short.add(name)
                 return []
-        elif not expected:
-            return []
         there = set(self.broker.tickets(queue, priority)) if self.broker else set()
         jobs = [job.decode() for job in self.ledger.client.zrange(key, 0, PER_PASS - 1)]
         pipe = self.ledger.client.pipeline(transaction=False)

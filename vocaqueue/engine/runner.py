@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 CLAIM_PATIENCE_S = 30.0
 STEP_PATIENCE_S = 1.0  #: after that no further item is begun until the ledger answers
 FLUSH_EVERY_S = 0.01  #: while a commit runs the next outcomes gather, so a busy chunk commits in batches by itself
-LATE_S = 5.0  #: after the soft limit what is in hand is given up; the hard one is 15 s after it
 GRACE_S = 8.0  #: for what is in hand when the worker is being stopped or the job cancelled
 FIRST_CHUNK = 10
 
@@ -97,6 +96,7 @@ class _Run:
     ) -> None:
         self.runtime, self.holder, self.job_type, self.code, self.ctx = runtime, holder, job_type, code, ctx
         self.deadline = deadline
+        self.given_up_at = deadline + job_type.limits.hard_margin_s / 3  #: what is still in hand then, never ends
         self.grace_until: float | None = None
 
     # A chunk of items
@@ -144,7 +144,7 @@ class _Run:
             stuck = chunk.give_up_overdue()
             if self.holder.stop or self.runtime.is_stopping or time.monotonic() > self.deadline:
                 chunk.stop()
-            if time.monotonic() > self.deadline + LATE_S:
+            if time.monotonic() > self.given_up_at:
                 chunk.give_up(0.0)
                 return True
             if self._must_leave() or (stuck and not chunk.has_results):
@@ -187,7 +187,7 @@ class _Run:
         is_hurried = self.runtime.is_stopping or (self.holder.stop and not self.holder.is_lost)
         if self.grace_until is None and is_hurried:
             self.grace_until = now + GRACE_S
-        return now > self.deadline + LATE_S or (self.grace_until is not None and now > self.grace_until)
+        return now > self.given_up_at or (self.grace_until is not None and now > self.grace_until)
 
     def _items(self, claimed: Sequence[Sequence[int]]) -> list[Item]:
         indexes = [index for start, end in claimed for index in range(start, end)]

@@ -17,6 +17,15 @@ from .config import broker_priority
 log = logging.getLogger(__name__)
 
 
+def ticket_of(task_id: str) -> tuple[str, int] | None:
+    """Job id and number from a message's task id; None for one that is no ticket's."""
+    job_id, _, number = task_id.partition("/")
+    try:
+        return job_id, int(number or 1)
+    except ValueError:
+        return None
+
+
 class TicketOffice:
     def __init__(self, app: Celery, settings: Settings) -> None:
         self.app, self.settings = app, settings

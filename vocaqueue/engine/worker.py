@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Any
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, bootsteps, signals
+from celery.exceptions import SecurityWarning
 from celery.worker import state
 
 from ..registry import Registry
@@ -16,15 +18,17 @@ from ..store.keys import Keys
 from ..store.ledger import Ledger
 from . import runner
 from .runtime import Runtime, StopFlag
-from .tickets import TicketOffice
+from .tickets import TicketOffice, ticket_of
 
 log = logging.getLogger(__name__)
 
-SLOTS_EVERY_S = 5.0
+SLOTS_EVERY_S = 4.0  #: a third of a lease
 
 
 def attach(app: Celery, settings: Settings, job_types: Registry) -> None:
     """Bind signals and boot steps to one app. Processes that start no worker are not touched by them."""
+    # In a container the worker is root as a rule; what makes that dangerous is pickle, and we accept JSON only.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     stopping = StopFlag()
 
     @signals.worker_process_init.connect(weak=False)
@@ -55,17 +59,25 @@ def attach(app: Celery, settings: Settings, job_types: Registry) -> None:
 
 def _slots_step(settings: Settings, job_types: Registry) -> type:
     class Slots(bootsteps.StartStopStep):  # type: ignore[misc]
-        """Says every few seconds how many slots this worker has for which types; the size of claims depends on it."""
+        """
+        Says every few seconds how many slots this worker has for which types, and which tickets its children hold.
+
+        The size of claims depends on the first. The second keeps the lease of a child that cannot beat by itself (a
+        handler that holds the interpreter's lock) until it is done or meets its hard limit: a lease that runs out then
+        means that a main process is gone, and the items of a handler that hangs do not go from slot to slot.
+        """
 
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def __init__(self, consumer: Any, **_: Any) -> None:
             self.timer: Any = None
             self.client: Any = None
+            self.ledger: Any = None
             self.keys = Keys(settings.namespace)
 
         def start(self, consumer: Any) -> None:
             self.client = make_client(settings.redis_url, read_timeout_s=1.0)
+            self.ledger = Ledger(settings, self.client)
             self.timer = consumer.timer.call_repeatedly(SLOTS_EVERY_S, self.say, (consumer,))
             self.say(consumer)
 
@@ -74,10 +86,16 @@ def _slots_step(settings: Settings, job_types: Registry) -> type:
                 seconds, micros = self.client.time()
                 now_ms = int(seconds) * 1000 + int(micros) // 1000
                 slots = max(1, consumer.pool.num_processes)
+                self.beat()
                 for queue in {q.name for q in consumer.task_consumer.queues} & set(job_types.names):
                     self.client.hset(self.keys("slots", queue), consumer.hostname, f"{slots}:{now_ms}")
             except Exception as error:
                 log.debug("slots not said", extra={"reason": str(error)})
+
+        def beat(self) -> None:
+            held = [list(ticket) for request in state.active_requests if (ticket := ticket_of(request.id))]
+            if held:
+                self.ledger.step("lease_keep", patience_s=0, held=held)
 
         def stop(self, consumer: Any) -> None:
             if self.timer is not None:

@@ -92,11 +92,18 @@ class EventLog:
         return events
 
     def _trimmed_to(self, stream: str) -> tuple[int, int]:
+        """The last id that may be missing from the stream's beginning."""
         try:
             info = self._ask(lambda: self.ledger.client.xinfo_stream(stream))
         except ResponseError:  # no event was ever written
             return (0, 0)
-        return _order(info["max-deleted-entry-id"].decode())
+        # Not "max-deleted-entry-id": the server keeps that for XDEL only, trimming leaves it alone.
+        if info["length"] == info["entries-added"]:
+            return (0, 0)
+        if not info["length"]:
+            return _order(info["last-generated-id"].decode())
+        ms, seq = _order(info["first-entry"][0].decode())
+        return (ms, seq - 1) if seq else (ms - 1, 2**63)
 
     def _ask(self, call: Callable[[], Any], patience_s: float = 2.0) -> Any:
         return self.ledger.patiently(call, patience_s)

@@ -1,0 +1,75 @@
+"""`/healthz`: this process. `/readyz`: all that a job needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response
+from sqlalchemy import text
+
+from vocaqueue import QueueManager, VocaqueueError
+from vocaqueue.admin.guard import GuardedBlueprint
+from vocaqueue.admin.payloads import RETRY_AFTER_S, ok
+from workers.words import database
+
+from .offload import off_loop
+
+WORKER_SILENT_S = 20.0  #: a worker says every few seconds that it is there
+
+
+def create_blueprint(queue: QueueManager) -> Blueprint:
+    blueprint = GuardedBlueprint("health", __name__, authorize=lambda _request: None)
+
+    @blueprint.get("/healthz", role="open")
+    def healthz() -> Response:
+        return ok({"status": "ok"})
+
+    @blueprint.get("/readyz", role="open")
+    def readyz() -> Response:
+        checks = {
+            "jobStore": _check(lambda: _ask_store(queue)),
+            "database": _check(lambda: off_loop(_ask_database)),
+            "workers": _check(lambda: _workers(queue)),
+        }
+        ready = all(check["ok"] for check in checks.values())
+        headers = {} if ready else {"Retry-After": str(RETRY_AFTER_S)}
+        return ok({"ready": ready, "checks": checks}, 200 if ready else 503, headers)
+
+    return blueprint
+
+
+def _check(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return {"ok": True} | look()
+    except VocaqueueError as error:
+        return {"ok": False, "message": error.message}
+    except Exception as error:  # whatever it is, it is not ready; the address and the trace stay in the log
+        return {"ok": False, "message": f"does not answer ({type(error).__name__})"}
+
+
+def _ask_store(queue: QueueManager) -> dict[str, Any]:
+    queue.slots()
+    return {}
+
+
+def _ask_database() -> dict[str, Any]:
+    with database.reading() as connection:
+        connection.execute(text("SELECT 1 FROM words LIMIT 1"))
+    return {}
+
+
+def _workers(queue: QueueManager) -> dict[str, Any]:
+    slots = queue.slots()
+    types = {
+        name: [
+            {"worker": worker, "slots": count, "ageSeconds": age_s}
+            for worker, (count, age_s) in sorted(of_type.items())
+            if age_s < WORKER_SILENT_S
+        ]
+        for name, of_type in slots.items()
+    }
+    missing = [name for name, workers in types.items() if not workers]
+    if missing:
+        return {"ok": False, "message": f"No worker runs for {', '.join(missing)}.", "types": types}
+    return {"types": types}

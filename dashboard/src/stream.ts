@@ -1,0 +1,20 @@
+// EventSource reconnects by itself and sends Last-Event-ID, so a dropped line loses nothing that the stream still keeps.
+// It gives up only where the server refuses it; then we look again after a while.
+
+import { BASE } from "./api";
+import type { StreamEvent } from "./types";
+
+const NAMES = ["queue-stats", "job-created", "job-active", "job-progress", "job-completed", "job-failed", "job-cancelled",
+  "job-paused", "job-resumed", "job-delayed", "job-retrying", "job-removed", "jobs-changed", "reset", "store-away", "store-back"];
+
+export function follow(hear: (name: string, data: StreamEvent) => void, state: (isLive: boolean) => void, refused: () => void): void {
+  const source = new EventSource(`${BASE}/events`);
+  source.addEventListener("open", () => state(true));
+  source.addEventListener("error", () => {
+    state(false);
+    if (source.readyState !== EventSource.CLOSED) return;
+    source.close();
+    refused();
+  });
+  for (const name of NAMES) source.addEventListener(name, (event) => hear(name, JSON.parse((event as MessageEvent<string>).data)));
+}

@@ -1,0 +1,107 @@
+"""Who is to blame for a death: nobody in company, an item alone after three, and no item for a lease that ran out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.model.real import Real, RealJob
+from vocaqueue.store.ledger import Answer, Ledger
+
+START = 1_800_000_000_000
+
+
+class Desk:
+    """A job of one type with one worker, and a clock."""
+
+    def __init__(self, ledger: Ledger, *, total: int, attempts: int = 4) -> None:
+        self.ledger, self.now, self.claims = ledger, START, 0
+        self.step(
+            "job_create", id="a", type="toy", priority=3, params="{}", total=total, attempts=attempts, backoff_ms=100
+        )
+
+    def step(self, name: str, **arguments: Any) -> Answer:
+        return self.ledger.step(name, now=self.now, server="one", **arguments)
+
+    def job(self) -> RealJob:
+        return Real.read(self.ledger.client, self.ledger.keys.prefix).jobs["a"]
+
+    def claim(self, first: int = 4) -> Answer:
+        """With the ticket that counts."""
+        self.step("job_wake", limit=10, rest_ms=5000)
+        self.claims += 1
+        return self.step(
+            "lease_claim", job="a", ticket=self.job().number("line"), token=f"t{self.claims}", holder="h",
+            hard_ms=60_000, finishes=False, first=first, chunk_ms=2000, chunk_max=50,
+        )  # fmt: skip
+
+    def died(self, how: str) -> None:
+        self.step("lease_died", job="a", ticket=self.job().number("last"), how=how)
+
+    def runs_out(self) -> None:
+        """Nobody speaks for the lease until it ends, while the reaper makes its passes."""
+        while self.job().leases:
+            self.now += 2000
+            self.step("lease_reap", gap_ms=3000, limit=10)
+
+
+def test_the_third_death_alone_is_poison(ledger: Ledger) -> None:
+    """
+    A death in company counts for nobody; then each is claimed alone, and only the third death there fails that item.
+    """
+    desk = Desk(ledger, total=8)
+    assert desk.claim().data["count"] == 4
+    desk.died("child")
+    assert desk.job().suspects == {0: 0, 1: 0, 2: 0, 3: 0}
+    for deaths in (1, 2, 3):
+        while True:
+            claim = desk.claim()
+            if claim.data["ranges"] == [[2, 3]]:
+                break
+            # The others end well as soon as they are tried.
+            items = claim.data["ranges"]
+            if any(a < 4 for a, _ in items):
+                assert claim.data["count"] == 1
+            desk.step("lease_commit", token=f"t{desk.claims}", seq=1, done=items, jitter=0, close=True)
+        assert not desk.job().failed
+        desk.died("child")
+        assert desk.job().suspects.get(2) == (deaths if deaths < 3 else None)
+    job = desk.job()
+    assert job.failed == {2}
+    assert job.errors[0][3] == "poison"
+    assert job.tries == {}
+
+
+def test_the_hard_limit_is_a_time_out_and_no_poison(ledger: Ledger) -> None:
+    """
+    A child killed at its hard limit with an item alone in hand: that item timed out, which takes one of its tries.
+    """
+    desk = Desk(ledger, total=1, attempts=2)
+    desk.claim()
+    desk.died("limit")
+    assert desk.job().tries == {0: 1}
+    desk.now += 1000
+    desk.claim()
+    desk.died("limit")
+    job = desk.job()
+    assert job.status == "failed"
+    assert job.errors[0][3] == "timed_out"
+
+
+@pytest.mark.parametrize("total", [1, 8])
+def test_leases_that_run_out_blame_nobody_up_to_a_point(ledger: Ledger, total: int) -> None:
+    """
+    Workers that vanish fail no item before the twentieth time, and then only one that was alone.
+    """
+    desk = Desk(ledger, total=total)
+    for n in range(200):
+        if desk.job().failed:
+            break
+        assert desk.claim(first=1 if total == 1 else 4).state == "lease", f"after {n}"
+        desk.runs_out()
+    job = desk.job()
+    assert n >= 20
+    assert len(job.failed) == 1
+    assert job.errors[0][3] == "abandoned"
+    assert job.tries == {}

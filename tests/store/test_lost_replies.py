@@ -1,0 +1,182 @@
+"""A reply that is lost: the step was made, its caller does not know, and makes it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+
+from tests.model.real import Real
+from vocaqueue.errors import StoreUnavailable
+from vocaqueue.store.ledger import Answer, Ledger
+
+START = 1_800_000_000_000
+
+
+class LosesReplies:
+    """A client that makes what it is told and now and then raises instead of answering."""
+
+    def __init__(self, client: redis.Redis, lose: int | None = None) -> None:
+        self._client = client
+        self.steps = 0  #: that were made, those made again not counted
+        self.lose = lose  #: number of the step whose reply is lost
+        self.lost: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def evalsha(self, *arguments: Any) -> Any:
+        return self._made(self._client.evalsha(*arguments), arguments[-1])
+
+    def eval(self, *arguments: Any) -> Any:
+        return self._made(self._client.eval(*arguments), arguments[-1])
+
+    def _made(self, answer: Any, payload: str) -> Any:
+        if self.steps == self.lose and not self.lost:
+            self.lost.append(payload)
+            raise redis.ConnectionError("the reply was lost")
+        return answer
+
+
+class Life:
+    """One little life of three jobs, in which every step occurs; the clock is the test's."""
+
+    def __init__(self, ledger: Ledger, client: LosesReplies) -> None:
+        self.ledger, self.client = ledger, client
+        ledger.client = client  # type: ignore[assignment]
+        self.now = START
+        self.names: list[str] = []
+        self.answers: list[tuple[str, dict[str, Any], list[Any]]] = []
+
+    def step(self, name: str, **arguments: Any) -> Answer:
+        answer = self.ledger.step(name, now=self.now, server="one", **arguments)
+        self.client.steps += 1
+        self.names.append(name)
+        # The answer of a repeat may say less (there is nothing to send or to wake any more), never something else.
+        self.answers.append((answer.state, answer.data, answer.tickets))
+        return answer
+
+    def claim(self, token: str, ticket: int, job: str = "a", **arguments: Any) -> Answer:
+        given = {"holder": "h", "hard_ms": 60_000, "finishes": True, "first": 4, "chunk_ms": 2000, "chunk_max": 9}
+        return self.step("lease_claim", job=job, ticket=ticket, token=token, **(given | arguments))
+
+    def run(self) -> Life:
+        self.step("job_create", id="a", type="toy", priority=2, params="{}", attempts=3, backoff_ms=100)
+        self.step("ticket_sent", sent=[["a", 1]])
+        self.claim("plan-1", 1)
+        self.step("lease_fail", token="plan-1", code="away", message="It is away.")
+        self.now += 200
+        self.step("job_wake", limit=10, rest_ms=5000)
+        self.claim("plan-2", 2)
+        self.step("lease_release", token="plan-2")
+        self.claim("plan-3", 3)
+        self.step("lease_plan", token="plan-3", total=12, source="{}")
+        self.claim("t1", 4)
+        busy = [1, "w1", "one", "busy", "a sentence", True, None]
+        bad = [2, "w2", "two", "bad_row", "a sentence", False, None]
+        self.step("lease_commit", token="t1", seq=1, done=[[0, 1]], failed=[busy, bad], cost_nano=5, jitter=0, sent=[])
+        self.step("lease_renew", token="t1")
+        self.step(
+            "lease_commit",
+            token="t1",
+            seq=2,
+            skipped=[[3, 4]],
+            cost_nano=7,
+            jitter=0,
+            close=True,
+            begun=4,
+            elapsed_ms=9000,
+        )
+        self.step("progress_flush", limit=10)
+        self.claim("t2", 5)  # dies in company, so that its items are suspects
+        self.step("lease_died", job="a", ticket=5, how="child")
+        self.claim("t3", 6)  # alone now; runs out
+        for _ in range(8):
+            self.now += 2000
+            self.step("lease_reap", gap_ms=3000, limit=10)
+        self.step("job_wake", limit=10, rest_ms=5000)
+        self.step("ticket_resend", age_ms=2000, limit=10, missing=[], missing_ms=1000)
+        ticket = 7
+        job = self.ledger.keys("job", "a")
+        while self.ledger.client.hget(job, "phase") == b"run":
+            token = f"run-{ticket}"
+            taken = self.claim(token, ticket)
+            if taken.state == "lease":
+                self.step(
+                    "lease_commit", token=token, seq=1, done=taken.data["ranges"], cost_nano=1, jitter=0, close=True
+                )
+            ticket += 1
+        self.claim("end", ticket)
+        self.step("lease_finish", token="end", result='{"file": "f"}')
+        self.step("job_create", id="b", type="toy", priority=2, params="{}", total=3, attempts=1, backoff_ms=100)
+        self.claim("t9", 1, job="b", finishes=False)
+        self.step("job_cancel", id="b")
+        self.step("lease_commit", token="t9", seq=1, done=[[0, 1]], cost_nano=2, jitter=0, close=True)
+        self.step("job_create", id="c", type="toy", priority=2, params="{}", total=0, attempts=1, backoff_ms=100)
+        self.step("job_remove", id="c")
+        self.step("event_add", event="worker-online", data={"type": "toy"})
+        return self
+
+    def end(self) -> dict[str, Any]:
+        """All keys, but for what a repeat may leave behind: an event without a job is said twice rather than never."""
+        raw = Real.read(self.ledger.client, self.ledger.keys.prefix).raw
+        raw["events"] = [entry for entry in raw["events"] if "worker-online" not in entry[1]]
+        raw.pop("event-id")
+        return raw
+
+
+@pytest.fixture
+def truth(make_ledger: Any) -> Life:
+    """The life in which no reply is lost."""
+    ledger = make_ledger()
+    return Life(ledger, LosesReplies(ledger.client)).run()
+
+
+def test_the_little_life_has_every_step(truth: Life) -> None:
+    """
+    Every step of the ledger occurs in it, and it ends as it should.
+    """
+    from importlib.resources import files
+
+    known = {path.name[:-4] for path in (files("vocaqueue.store") / "lua").iterdir() if path.name.endswith(".lua")}
+    assert known <= set(truth.names)
+    a, b = truth.end()["job:a"], truth.end()["job:b"]
+    assert (a["status"], b["status"]) == ("completed", "cancelled")
+    assert (a["completed"], a["skipped"], a["failed"]) == ("10", "1", "1")
+    assert (b["completed"], b["cost_nano"]) == ("1", "2")
+
+
+@pytest.mark.parametrize("which", range(70))
+def test_a_lost_reply_changes_nothing(make_ledger: Any, truth: Life, which: int) -> None:
+    """
+    The reply to any one step is lost, the ledger makes it again by itself, and everything ends as without the loss.
+    """
+    if which >= len(truth.names):
+        return  # the little life is shorter
+    ledger = make_ledger()
+    client = LosesReplies(ledger.client, lose=which)
+    life = Life(ledger, client).run()
+    assert client.lost, "no reply was lost"
+    assert life.names == truth.names
+    assert life.end() == truth.end(), f"after the loss of the reply to {truth.names[which]}"
+
+
+def test_patience_ends(ledger: Ledger) -> None:
+    """
+    A server that never answers is said to be away, and what was asked was done once.
+    """
+
+    class AlwaysLoses(LosesReplies):
+        def _made(self, answer: Any, payload: str) -> Any:
+            raise redis.ConnectionError("the reply was lost")
+
+    client = ledger.client
+    ledger.client = AlwaysLoses(client)  # type: ignore[assignment]
+    with pytest.raises(StoreUnavailable):
+        ledger.step(
+            "job_create", patience_s=0.2, id="a", type="toy", priority=2, params="{}", total=1, attempts=1, backoff_ms=1
+        )
+    real = Real.read(client, ledger.keys.prefix)
+    assert list(real.jobs) == ["a"]
+    assert len(real.raw["events"]) == 1

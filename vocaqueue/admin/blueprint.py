@@ -1,0 +1,57 @@
+"""The blueprint that a Flask application mounts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import IO, TYPE_CHECKING
+
+from . import jobs, page, system
+from .guard import Authorize, GuardedBlueprint
+from .hub import Hub
+from .stream import EventsBlueprint
+
+if TYPE_CHECKING:
+    from ..engine.queue import QueueManager
+
+#: Keeps a file that somebody hands in, and answers its upload id.
+Uploads = Callable[[IO[bytes], str], str]
+
+
+class AdminBlueprint(GuardedBlueprint):
+    """The API of one queue, with `hub`, which feeds its streams."""
+
+    hub: Hub
+
+    def close(self) -> None:
+        """End all streams, as when the process stops."""
+        self.hub.close()
+
+
+def create_admin_blueprint(
+    queue: QueueManager,
+    *,
+    authorize: Authorize,
+    uploads: Uploads | None = None,
+    links: Mapping[str, str] | None = None,
+    name: str = "vocaqueue",
+) -> AdminBlueprint:
+    """
+    The API, the stream and the dashboard (`/ui/`) of one queue, for `app.register_blueprint`.
+
+    Args:
+        authorize: Says who makes a request; None is answered with 401, too low a role with 403.
+        uploads: Keeps the file of a multipart request; None: files cannot be handed in here.
+        links: Addresses outside this blueprint that the dashboard uses: `words`, `logout`.
+        name: Another one for each further queue in the same application.
+
+    Raises:
+        BadSettings: `authorize` is no function.
+    """
+    blueprint = AdminBlueprint(name, __name__, authorize=authorize)
+    blueprint.hub = Hub(queue)
+    jobs.add_routes(blueprint, queue, uploads)
+    system.add_routes(blueprint, queue, dict(links or {}))
+    page.add_routes(blueprint)
+    blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")
+    blueprint.close_with_404()
+    return blueprint

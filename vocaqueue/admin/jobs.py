@@ -1,0 +1,206 @@
+"""Jobs: submit, list, show, cancel, wait, and fetch what they made."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Any
+
+from flask import Response, request, send_file, url_for
+from pydantic import AwareDatetime, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from werkzeug.exceptions import NotFound
+
+from ..errors import Detail, InvalidParams, NotSupported, UnknownType
+from ..job import JobRecord, JobStatus, Priority
+from ..registry import JobParams, JobType
+from . import requests
+from .guard import GuardedBlueprint, identity, require
+from .payloads import ok, page
+
+if TYPE_CHECKING:
+    from ..engine.queue import QueueManager
+
+LONGEST_WAIT_S = 300
+FARTHEST_S = 10 * 365 * 86_400
+LATER_FIELDS = ("deadlineSeconds", "budgetUsd", "unique", "execution")
+LATER_ARGUMENTS = ("createdBy", "q", "word", "failures", "sort")
+UPLOAD_FIELD = "upload_id"  #: a type whose parameters have it takes a file
+
+
+class General(JobParams):
+    """What every job may be given beside its type's own parameters."""
+
+    priority: str | int = "normal"
+    delay: float | None = Field(None, ge=0, le=FARTHEST_S, description="Seconds before which it must not start.")
+    run_at: AwareDatetime | None = Field(None, description="Not before this time.")
+    name: str | None = Field(None, max_length=200)
+    labels: tuple[str, ...] = Field((), max_length=20)
+
+
+def add_routes(
+    blueprint: GuardedBlueprint, queue: QueueManager, uploads: Callable[[IO[bytes], str], str] | None
+) -> None:
+    @blueprint.get("/jobs", role="viewer")
+    def jobs() -> Response:
+        _only_built(LATER_ARGUMENTS, request.args)
+        requests.known_arguments(("type", "status", "page", "limit"))
+        types, statuses = requests.several("type"), requests.several("status")
+        _among("type", types, queue.job_types.names)
+        _among("status", statuses, list(JobStatus))
+        number, limit = requests.page_and_limit()
+        found = queue.jobs(types=types, statuses=statuses, page=number, limit=limit)
+        return ok(page([job.as_dict() for job in found.items], page=number, limit=limit, total=found.total))
+
+    # The type says who may submit it; that is asked below.
+    @blueprint.post("/jobs/<type_name>", role="viewer")
+    def submit(type_name: str) -> Response:
+        job_type = queue.job_types.get(type_name)
+        require(job_type.role)
+        _only_built(("dryRun",), request.args)
+        _only_built(("Idempotency-Key",), request.headers)
+        own, general = _split(job_type, _fields(job_type, uploads))
+        params = _parse(queue, job_type, own)
+        job = queue.add(
+            params,
+            priority=general.priority,
+            created_by=identity().id,
+            name=general.name,
+            labels=general.labels,
+            delay_s=_delay(general),
+        )
+        where = url_for(".job", job_id=job.record.id)
+        return ok(_receipt(job_type, job.record), 201, {"Location": where})
+
+    @blueprint.get("/jobs/<job_id>", role="viewer")
+    def job(job_id: str) -> Response:
+        return ok(_whole(queue, queue.get(job_id).record))
+
+    @blueprint.get("/jobs/<job_id>/files/<name>", role="viewer")
+    def job_file(job_id: str, name: str) -> Response:
+        queue.get(job_id)
+        if name not in queue.files.list(f"jobs/{job_id}"):
+            raise NotFound(f"Job “{job_id}” has no file “{name}”.")
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        path = queue.files.path(f"jobs/{job_id}/{name}").resolve()
+        response = send_file(path, mimetype=kind, as_attachment=True, download_name=name)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        return response
+
+    @blueprint.post("/jobs/<job_id>/cancel", role="operator")
+    def cancel(job_id: str) -> Response:
+        return ok(_whole(queue, queue.cancel(job_id).record))
+
+    @blueprint.get("/jobs/<job_id>/wait", role="viewer")
+    def wait(job_id: str) -> Response:
+        timeout_s = requests.number("timeout", 30, 0, LONGEST_WAIT_S)
+        return ok(_whole(queue, queue.get(job_id).wait_until_ended(timeout_s).record))
+
+
+def _fields(job_type: JobType, uploads: Callable[[IO[bytes], str], str] | None) -> dict[str, Any]:
+    if request.mimetype != "multipart/form-data":
+        request.max_content_length = requests.JOB_BODY_BYTES
+        return requests.json_body()
+    if UPLOAD_FIELD not in job_type.params.model_fields:
+        raise NotSupported(f"{job_type.name} takes no file; send its fields as application/json.")
+    if uploads is None:
+        raise NotSupported("Files cannot be handed in here; send the id of an upload as application/json.")
+    request.max_content_length = requests.UPLOAD_BODY_BYTES
+    given = request.files.get("file")
+    if given is None or not given.filename:
+        message = "Put the file into the field “file”."
+        raise InvalidParams(message, [Detail("file", "missing", message)])
+    fields = requests.form_fields()
+    _split(job_type, fields)  # what is wrong with them is said before the file is kept
+    return fields | {to_camel(UPLOAD_FIELD): uploads(given.stream, given.filename)}
+
+
+def _split(job_type: JobType, fields: Mapping[str, Any]) -> tuple[dict[str, Any], General]:
+    """The type's own parameters, and the general ones that it has no field of its own for."""
+    own = {field.alias or name for name, field in job_type.params.model_fields.items()}
+    general = {field.alias or name for name, field in General.model_fields.items()} - own
+    _only_built([name for name in LATER_FIELDS if name not in own], fields)
+    unknown = [name for name in fields if name not in own | general]
+    if unknown:
+        details = [Detail(name, "unknown_field", requests.unknown_field(name, own | general)) for name in unknown]
+        raise InvalidParams(" ".join(detail.message for detail in details[:3]), details)
+    try:
+        shared = General.model_validate({name: fields[name] for name in general & fields.keys()})
+        Priority.parse(shared.priority)
+    except ValidationError as error:
+        details = [
+            Detail(".".join(map(str, e["loc"])), e["type"], e["msg"])
+            for e in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise InvalidParams("; ".join(f"{d.field}: {d.message}" for d in details[:3]), details) from None
+    except ValueError as error:
+        raise InvalidParams(str(error), [Detail("priority", "invalid", str(error))]) from None
+    if shared.delay is not None and shared.run_at is not None:
+        message = "Give delay or runAt, not both."
+        raise InvalidParams(message, [Detail("runAt", "delay_or_run_at", message)])
+    return {name: value for name, value in fields.items() if name in own}, shared
+
+
+def _parse(queue: QueueManager, job_type: JobType, own: Mapping[str, Any]) -> JobParams:
+    try:
+        return queue.parse(job_type.name, own)
+    except InvalidParams as error:
+        if not any(detail.code == "extra_forbidden" for detail in error.details):
+            raise
+        known = _names_in(job_type.params.model_json_schema(by_alias=True))
+        details = [_with_hint(detail, known) for detail in error.details]
+        raise InvalidParams(" ".join(detail.message for detail in details[:3]), details) from None
+
+
+def _with_hint(detail: Detail, known: set[str]) -> Detail:
+    if detail.code != "extra_forbidden":
+        return detail
+    name = detail.field.rpartition(".")[2]
+    return Detail(detail.field, "unknown_field", requests.unknown_field(name, known))
+
+
+def _names_in(schema: Mapping[str, Any]) -> set[str]:
+    """The field names of a model and of the models within it."""
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return {name for part in parts for name in part.get("properties", {})}
+
+
+def _delay(general: General) -> float | None:
+    if general.run_at is None:
+        return general.delay
+    wait_s = (general.run_at - datetime.now(UTC)).total_seconds()
+    if wait_s > FARTHEST_S:
+        raise InvalidParams("runAt is more than ten years away.", [Detail("runAt", "too_far", "at most ten years")])
+    return max(0.0, wait_s)
+
+
+def _receipt(job_type: JobType, job: JobRecord) -> dict[str, Any]:
+    items_field = job_type.params.model_fields[job_type.items].alias if job_type.items else None
+    total = "totalWords" if items_field == "wordIds" else "totalItems"
+    return {
+        "jobId": job.id,
+        "type": job.type,
+        "status": job.status.value,
+        total: job.progress.total,
+        "warnings": list(job.warnings),
+    }
+
+
+def _whole(queue: QueueManager, job: JobRecord) -> dict[str, Any]:
+    return job.as_dict() | {"files": queue.files.list(f"jobs/{job.id}")}
+
+
+def _among(field: str, given: list[str], known: list[Any]) -> None:
+    wrong = [value for value in given if value not in known]
+    if wrong:
+        message = f"{field} must be among {', '.join(known)}; “{wrong[0]}” is not."
+        raise InvalidParams(message, [Detail(field, UnknownType.code if field == "type" else "unknown", message)])
+
+
+def _only_built(names: Any, given: Any) -> None:
+    """Refuse what the contract has and this version not yet, rather than ignore it."""
+    for name in names:
+        if name in given:
+            raise NotSupported(f"“{name}” is not part of this version; leave it out.")

@@ -77,6 +77,7 @@ class Life:
         bad = [2, "w2", "two", "bad_row", "a sentence", False, None]
         self.step("lease_commit", token="t1", seq=1, done=[[0, 1]], failed=[busy, bad], cost_nano=5, jitter=0, sent=[])
         self.step("lease_renew", token="t1")
+        self.step("lease_keep", held=[["a", 4]])
         self.step(
             "lease_commit",
             token="t1",

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from vocaqueue.errors import StoreUnavailable
 from vocaqueue.settings import Settings
@@ -121,7 +123,9 @@ def test_the_private_server_keeps_what_its_file_has(server: PrivateValkey) -> No
     assert server.client.get("x") == b"1"
     assert server.run_id() != first
     server.freeze()
-    asking = redis.Redis(unix_socket_path=str(server.folder / "socket"), socket_timeout=0.2)
+    asking = redis.Redis(
+        unix_socket_path=str(server.folder / "socket"), socket_timeout=0.2, retry=Retry(NoBackoff(), 0)
+    )
     with pytest.raises(redis.TimeoutError):
         asking.ping()
     asking.close()

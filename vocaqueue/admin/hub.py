@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +136,9 @@ class Hub:
         with self._lock:
             if self._reader_of != os.getpid():
                 self._reader_of = os.getpid()
+                # Taken before the first client is answered: what happens from then on is its to hear.
+                with suppress(Exception):  # the reader goes on trying, and says what it met
+                    self._place = self.now()
                 threading.Thread(target=self._run, daemon=True, name="vocaqueue-streams").start()
             self._inboxes.add(inbox)
             if self._closed.is_set():
@@ -196,13 +199,12 @@ class Hub:
 
     def _reach(self) -> None:
         now, before = self.now(), self._lost
-        if before is None:
-            self._place = now
-        elif before.run == now.run and order_of(before.position) <= order_of(now.position):
+        if before is not None and before.run == now.run and order_of(before.position) <= order_of(now.position):
             self._place = before  # the line broke, the server did not: go on where we were
             self._tell(Frame("store-back", {}))
         else:
-            # Another run may have forgotten the last second, so what clients were told may not be so any more.
+            # Another run may have forgotten the last second, so what clients were told may not be so any more; and who
+            # came while the job store was away was told nothing yet.
             self._tell(Frame("store-back", {}))
             for inbox in self._all():
                 self._hand(inbox, self._reset_for(inbox))

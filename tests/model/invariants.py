@@ -1,0 +1,272 @@
+"""
+The invariants of the ledger, read from the real keys after every step; each is named by its number there.
+
+`check` runs all of them; `History` remembers what the ones about growth need.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+
+from .model import SETTLED, Job, Model
+from .real import Real, RealJob
+
+STATUSES = ("waiting", "active", "delayed", "paused", "completed", "failed", "cancelled")
+ENDS = {"job-completed", "job-failed", "job-cancelled"}
+GROWING = ("last", "line", "min", "run")
+
+
+@dataclass
+class History:
+    """The reading before, and what was ever seen."""
+
+    before: Real | None = None
+    issued: dict[str, set[int]] = field(default_factory=dict)  #: job -> ticket numbers
+
+
+def check(real: Real, model: Model, history: History, *, places: int, woken_at: int | None, cut: bool) -> None:
+    """
+    Args:
+        places: Jobs of a line that may have a ticket.
+        woken_at: The clock, if this step was a pass over what time brings; due retries must have a ticket then.
+        cut: This step put the ledger back in time.
+    """
+    assert set(real.jobs) == set(model.jobs)
+    for job in real.jobs.values():
+        inv_1_each_item_has_one_owner(job)
+        inv_2_bits_are_the_counters(job)
+        inv_8_somebody_owes_the_next_ticket(real, job, places, woken_at)
+        inv_11_no_work_means_the_end(real, job)
+        inv_14_leases_are_indexed(real, job)
+        follow_the_model(job, model.jobs[job.id])
+        if history.before is not None and not cut and job.id in history.before.jobs:
+            inv_3_10_12_only_growing(history.before.jobs[job.id], job)
+        if not cut:
+            inv_9_one_ticket_counts(job, history.issued.get(job.id, set()))
+    inv_13_indexes(real)
+    inv_20_nothing_is_left_of_the_removed(real, model.removed)
+    inv_12_21_the_streams_tell_the_same(real)
+    history.before = real
+
+
+def inv_1_each_item_has_one_owner(job: RealJob) -> None:
+    """Settled, waiting for a retry, in one lease, or unclaimed: exactly one of them."""
+    if job.has_ended or job.total is None:
+        return
+    owners: Counter[int] = Counter()
+    owners.update(job.settled)
+    owners.update(job.retry.keys())
+    for lease in job.leases.values():
+        owners.update(job.open_of(lease))
+    owners.update(job.unclaimed())
+    wrong = {i: owners[i] for i in range(job.total) if owners[i] != 1}
+    assert not wrong, f"1: owners of items of {job.id}: {wrong}"
+    assert set(owners) <= set(range(job.total)), f"1: items beyond the end: {set(owners)}"
+
+
+def inv_2_bits_are_the_counters(job: RealJob) -> None:
+    completed, failed, skipped = (job.number(name) for name in ("completed", "failed", "skipped"))
+    assert job.failed <= job.settled, "2: failed but not settled"
+    assert job.skipped <= job.settled, "2: skipped but not settled"
+    assert not job.failed & job.skipped, "2: failed and skipped"
+    assert len(job.settled) == completed + failed + skipped, f"2: {len(job.settled)} != {completed}+{failed}+{skipped}"
+    assert len(job.failed) == failed, "2: failed"
+    assert len(job.skipped) == skipped, "2: skipped"
+    assert len(job.settled) <= (job.total or 0), "2: more than the total"
+
+
+def inv_3_10_12_only_growing(before: RealJob, job: RealJob) -> None:
+    for name in GROWING:
+        assert job.number(name) >= before.number(name), f"10: {name} fell"
+    assert job.number("last") <= job.number("line"), "10: last > line"
+    assert before.settled <= job.settled, "3: settled bits went"
+    assert before.number("cost_nano") <= job.number("cost_nano"), "5: money went"
+    if before.has_ended:
+        assert job.status == before.status, "12: a final status changed"
+        kept = ("completed", "failed", "skipped", "total", "result", "finished_at")
+        assert [job.fields.get(name) for name in kept] == [before.fields.get(name) for name in kept], (
+            "12: changed after the end"
+        )
+
+
+def inv_8_somebody_owes_the_next_ticket(real: Real, job: RealJob, places: int, woken_at: int | None) -> None:
+    outbox, sent = job.id in real.zset("outbox"), job.id in real.zset(f"sent:{job.line_name}")
+    line, backlog = real.zset(f"line:{job.line_name}"), real.zset(f"backlog:{job.line_name}")
+    timed = {name: real.zset(name).get(job.id) for name in ("job-due", "retry-due")}
+    expected = job.number("line") > job.number("last")
+    assert not (outbox and sent), "8: a ticket in the outbox and sent"
+    if job.has_ended:
+        return
+    assert (outbox or sent) == (job.id in line), f"8: place in line without a ticket: {outbox=} {sent=}"
+    assert not (job.id in line and job.id in backlog), "8: in line and in the backlog"
+    assert not (outbox or sent) or expected, "8: owed, but its number was used"
+    assert len(line) <= places, "8: more jobs in line than places"
+    if job.id in backlog:
+        assert len(line) == places, "8: waits in the backlog before a free place"
+    live = bool(job.leases)
+    assert outbox or sent or job.id in backlog or live or any(t is not None for t in timed.values()), (
+        f"8: nobody will ever wake {job.id}: {job.fields}"
+    )
+    if job.fields.get("stop"):
+        return
+    work = bool(job.unclaimed()) and job.phase == "run"
+    if woken_at is not None:
+        work = work or (job.phase == "run" and any(due <= woken_at for due in job.retry.values()))
+    if work and timed["job-due"] is None:
+        assert outbox or sent or job.id in backlog, f"8: work for {job.id}, and no ticket: {job.fields}"
+    if job.phase in {"plan", "finish"} and not live and all(t is None for t in timed.values()):
+        assert outbox or sent or job.id in backlog, f"8: {job.phase} of {job.id} without a ticket"
+    if job.retry and not (outbox or sent or job.id in backlog):
+        due = min((at for at in timed.values() if at is not None), default=None)
+        assert due is not None, "8: nobody looks for this retry"
+        assert due <= min(job.retry.values()), "8: looks for its retry too late"
+
+
+def inv_9_one_ticket_counts(job: RealJob, issued: set[int]) -> None:
+    bar = max(job.number("last"), job.number("min") - 1)
+    assert len([n for n in issued if n > bar]) <= 1, f"9: {issued} above {bar}"
+    assert all(n <= job.number("line") for n in issued), "10: a number beyond `line`"
+
+
+def inv_11_no_work_means_the_end(real: Real, job: RealJob) -> None:
+    if job.phase == "run" and not job.has_ended and len(job.settled) == job.total and not job.leases:
+        raise AssertionError(f"11: all items of {job.id} are settled, and it does not end")
+    if not job.has_ended:
+        return
+    assert not job.leases, "11: ended with a lease"
+    assert not job.retry, "11: ended with a retry"
+    assert job.number("in_hand") == 0, "11: ended with items in hand"
+    name = job.line_name
+    for key in ("outbox", f"sent:{name}", f"line:{name}", f"backlog:{name}", "job-due", "retry-due", "idle", "unsaid"):
+        assert job.id not in real.zset(key), f"11: ended, and still in {key}"
+
+
+def inv_13_indexes(real: Real) -> None:
+    jobs = real.jobs
+    assert set(real.zset("jobs")) == set(jobs), "13: jobs"
+    for status in STATUSES:
+        mine = {job.id for job in jobs.values() if job.status == status}
+        assert set(real.zset(f"by-status:{status}")) == mine, f"13: by-status {status}"
+        for kind in {job.fields["type"] for job in jobs.values()}:
+            of_type = {i for i in mine if jobs[i].fields["type"] == kind}
+            assert set(real.zset(f"by-type-status:{kind}:{status}")) == of_type, f"13: {kind} {status}"
+        ended = set(real.zset(f"ended:{status}"))
+        assert ended == (mine if status in {"completed", "failed", "cancelled"} else set()), f"13: ended {status}"
+    for kind in {job.fields["type"] for job in jobs.values()}:
+        mine = [job for job in jobs.values() if job.fields["type"] == kind]
+        assert set(real.zset(f"by-type:{kind}")) == {job.id for job in mine}, "13: by-type"
+        left = sum((job.total or 0) - len(job.settled) for job in mine if not job.has_ended)
+        assert int(real.raw.get("items-left", {}).get(kind, 0)) == left, f"13: items left of {kind}, should be {left}"
+
+
+def inv_14_leases_are_indexed(real: Real, job: RealJob) -> None:
+    """Live leases are in all three indexes with one end, closed ones in none; what is in hand is their sum."""
+    ends = real.zset("lease-ends")
+    of_type = real.zset(f"type-leases:{job.fields['type']}")
+    for token, fields in real.under("lease:").items():
+        if fields.get("job") != job.id:
+            continue
+        live = token in job.leases
+        assert live == (not fields.get("closed")), f"14: {token} is live and closed, or neither"
+        assert live == (token in ends), f"14: {token} in lease-ends"
+        if fields["kind"] == "run":
+            assert live == (token in of_type), f"14: {token} in type-leases"
+        if live:
+            assert ends[token] == float(fields["end"]) <= float(fields["last_end"]), "14: two ends of a lease"
+    in_hand = 0
+    for lease in job.leases.values():
+        assert lease.fields, f"14: {lease.token} is named but is no lease"
+        if lease.kind == "run":
+            left = int(lease.fields["left"])
+            assert len(job.open_of(lease)) <= left <= int(lease.fields["count"]), "14: left"
+            in_hand += left
+    assert job.number("in_hand") == in_hand, f"14: in hand {job.number('in_hand')} != {in_hand}"
+
+
+def inv_12_21_the_streams_tell_the_same(real: Real) -> None:
+    """Replayed from empty, the events give each job's status and progress; one terminal event for each end."""
+    last: dict[str, dict[str, object]] = {}
+    ends: Counter[str] = Counter()
+    counters: dict[str, tuple[int, ...]] = {}
+    for event in real.events():
+        job_id = event.get("job")
+        if job_id not in real.jobs:  # a worker's event, or a job that was removed
+            continue
+        assert ends[job_id] == 0, f"12: {event['event']} after the end of {job_id}"
+        ends[job_id] += event["event"] in ENDS
+        progress = event["data"]["progress"]
+        seen = tuple(int(progress[name]) for name in ("completed", "failed", "skipped"))
+        total = progress.get("total")
+        assert total is None or sum(seen) <= int(total), "21: more than the total"
+        assert all(a <= b for a, b in zip(counters.get(job_id, (0, 0, 0)), seen, strict=True)), "21: a counter fell"
+        counters[job_id] = seen
+        last[job_id] = event["data"]
+    for job in real.jobs.values():
+        assert ends[job.id] == job.has_ended, f"12: {ends[job.id]} terminal events of {job.id}, {job.status}"
+        assert last[job.id]["status"] == job.status, f"21: the stream says {last[job.id]['status']}, not {job.status}"
+        if job.id not in real.zset("unsaid"):
+            truth = tuple(job.number(name) for name in ("completed", "failed", "skipped"))
+            assert counters[job.id] == truth, f"21: the stream says {counters[job.id]} of {job.id}, not {truth}"
+
+
+def inv_20_nothing_is_left_of_the_removed(real: Real, removed: set[str]) -> None:
+    for key, value in real.raw.items():
+        assert removed.isdisjoint(key.split(":")), f"20: {key} outlived its job"
+        if isinstance(value, dict) and not key.startswith("lease:"):
+            assert removed.isdisjoint(value), f"20: {removed & set(value)} in {key}"
+
+
+def follow_the_model(job: RealJob, model: Job) -> None:
+    """5, 6, 17, 18, 19 and more: the real job is one that the model allows; where it had a choice the model follows."""
+    phase = "ended" if job.has_ended else job.phase
+    if model.phase == "finish or ended":
+        assert phase in {"finish", "ended"}, f"19: stopped, no lease, and {phase}"
+        model.phase = phase
+        if phase == "ended":
+            model.status = set(model.stops)
+    assert phase == model.phase, f"{job.id} is in {phase}, the model in {model.phase}"
+    assert job.status in model.status | ({"delayed"} if "active" in model.status else set()), (
+        f"12: {job.id} is {job.status}, the model says {model.status}"
+    )
+    if model.has_ended:
+        model.status = {job.status}
+        assert (job.fields.get("result") or None) == model.result, "12: another result than the adopted one"
+    assert job.number("cost_nano") == model.cost_nano, f"5: cost {job.number('cost_nano')} != {model.cost_nano}"
+    assert set(job.leases) == set(model.leases), f"live leases {set(job.leases)}, the model has {set(model.leases)}"
+    for token, lease in model.leases.items():
+        real_lease = job.leases[token]
+        assert int(real_lease.fields["end"]) == lease.end, f"16: end of {token}"
+        if lease.kind == "run":
+            assert set(job.open_of(real_lease)) == job_open(model, token), f"1: items of {token}"
+    unclaimed = set(job.unclaimed()) if not job.has_ended else set()
+    errors = {line[0]: line for line in reversed(job.errors)}
+    for i, item in model.items.items():
+        if i in job.settled:
+            state = "skipped" if i in job.skipped else "failed" if i in job.failed else "done"
+        elif job.has_ended:
+            continue
+        elif i in job.retry:
+            state = "retry"
+        else:
+            state = "open" if i in unclaimed else "lease"
+        assert state in item.may, f"6: item {i} of {job.id} is {state}, the model says {item.may}"
+        if state == "retry" and item.may == {"retry"}:
+            earliest, latest = item.due
+            assert earliest <= job.retry[i] <= latest, f"17: retry of {i} at {job.retry[i]}, not {item.due}"
+        if state == "failed":
+            assert errors[i][3] in item.codes, f"18: {i} failed with {errors[i][3]}, not {item.codes}"
+        if state == "failed" and item.may != {"failed"}:
+            item.settle("failed")
+            item.tries = job.tries.get(i, item.tries)
+        item.may = {state}
+        # A settled item needs no count any more.
+        if state not in SETTLED:
+            assert job.tries.get(i, 0) == item.tries, f"17: tries of {i}: {job.tries.get(i, 0)}, not {item.tries}"
+            assert item.tries < job.number("attempts"), "17: more tries than attempts"
+    assert json.loads(json.dumps(job.fields))  # every field is text
+
+
+def job_open(job: Job, token: str) -> set[int]:
+    return job.open_of(job.leases[token])

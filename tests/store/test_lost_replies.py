@@ -116,8 +116,35 @@ class Life:
         self.step("lease_commit", token="t9", seq=1, done=[[0, 1]], cost_nano=2, jitter=0, close=True)
         self.step("job_create", id="c", type="toy", priority=2, params="{}", total=0, attempts=1, backoff_ms=100)
         self.step("job_remove", id="c")
+        self.steered()
         self.step("event_add", event="worker-online", data={"type": "toy"})
         return self
+
+    def steered(self) -> None:
+        """A delayed job that is hurried, held, let go, fails, and is tried again."""
+        given = {
+            "priority": 3,
+            "params": "{}",
+            "total": 2,
+            "attempts": 1,
+            "backoff_ms": 100,
+            "run_at": self.now + 10**6,
+        }
+        self.step("job_create", id="d", type="toy", **given)
+        self.step("job_promote", id="d", token="p1")
+        self.step("job_priority", id="d", priority=1)
+        self.step("job_hold", id="d", held=True)
+        self.step("job_hold", id="d", held=False)
+        job = self.ledger.keys("job", "d")
+        for run in (1, 2):
+            number = int(self.ledger.client.hget(job, "line"))
+            taken = self.claim(f"d{run}", number, job="d", finishes=False)
+            failed = [[item, "w", "w", "bad_row", "a sentence", False, None] for item in range(taken.data["count"])]
+            self.step("lease_commit", token=f"d{run}", seq=1, failed=failed, jitter=0, close=True)
+            if run == 1:
+                more = self.claim("d1-more", int(self.ledger.client.hget(job, "line")), job="d", finishes=False)
+                self.step("lease_commit", token="d1-more", seq=1, done=more.data["ranges"], jitter=0, close=True)
+                self.step("job_retry", id="d", token="r1")
 
     def end(self) -> dict[str, Any]:
         """All keys, but for what a repeat may leave behind: an event without a job is said twice rather than never."""
@@ -146,6 +173,8 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert (a["status"], b["status"]) == ("completed", "cancelled")
     assert (a["completed"], a["skipped"], a["failed"]) == ("10", "1", "1")
     assert (b["completed"], b["cost_nano"]) == ("1", "2")
+    d = truth.end()["job:d"]
+    assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
 
 
 @pytest.mark.parametrize("which", range(70))

@@ -1,9 +1,9 @@
-"""Jobs: submit, list, show, cancel, wait, and fetch what they made."""
+"""Jobs: submit, list, show, wait, and fetch what they made."""
 
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ def add_routes(
 ) -> None:
     @blueprint.get("/jobs", role="viewer")
     def jobs() -> Response:
-        _only_built(LATER_ARGUMENTS, request.args)
+        only_built(LATER_ARGUMENTS, request.args)
         requests.known_arguments(("type", "status", "page", "limit"))
         types, statuses = requests.several("type"), requests.several("status")
         _among("type", types, queue.job_types.names)
@@ -58,8 +58,8 @@ def add_routes(
     def submit(type_name: str) -> Response:
         job_type = queue.job_types.get(type_name)
         require(job_type.role)
-        _only_built(("dryRun",), request.args)
-        _only_built(("Idempotency-Key",), request.headers)
+        only_built(("dryRun",), request.args)
+        only_built(("Idempotency-Key",), request.headers)
         own, general = _split(job_type, _fields(job_type, uploads))
         params = _parse(queue, job_type, own)
         job = queue.add(
@@ -75,7 +75,7 @@ def add_routes(
 
     @blueprint.get("/jobs/<job_id>", role="viewer")
     def job(job_id: str) -> Response:
-        return ok(_whole(queue, queue.get(job_id).record))
+        return ok(whole(queue, queue.get(job_id).record))
 
     @blueprint.get("/jobs/<job_id>/files/<name>", role="viewer")
     def job_file(job_id: str, name: str) -> Response:
@@ -89,14 +89,10 @@ def add_routes(
         response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
         return response
 
-    @blueprint.post("/jobs/<job_id>/cancel", role="operator")
-    def cancel(job_id: str) -> Response:
-        return ok(_whole(queue, queue.cancel(job_id).record))
-
     @blueprint.get("/jobs/<job_id>/wait", role="viewer")
     def wait(job_id: str) -> Response:
         timeout_s = requests.number("timeout", 30, 0, LONGEST_WAIT_S)
-        return ok(_whole(queue, queue.get(job_id).wait_until_ended(timeout_s).record))
+        return ok(whole(queue, queue.get(job_id).wait_until_ended(timeout_s).record))
 
 
 def _fields(job_type: JobType, uploads: Callable[[IO[bytes], str], str] | None) -> dict[str, Any]:
@@ -121,7 +117,7 @@ def _split(job_type: JobType, fields: Mapping[str, Any]) -> tuple[dict[str, Any]
     """The type's own parameters, and the general ones that it has no field of its own for."""
     own = {field.alias or name for name, field in job_type.params.model_fields.items()}
     general = {field.alias or name for name, field in General.model_fields.items()} - own
-    _only_built([name for name in LATER_FIELDS if name not in own], fields)
+    only_built([name for name in LATER_FIELDS if name not in own], fields)
     unknown = [name for name in fields if name not in own | general]
     if unknown:
         details = [Detail(name, "unknown_field", requests.unknown_field(name, own | general)) for name in unknown]
@@ -130,11 +126,7 @@ def _split(job_type: JobType, fields: Mapping[str, Any]) -> tuple[dict[str, Any]
         shared = General.model_validate({name: fields[name] for name in general & fields.keys()})
         Priority.parse(shared.priority)
     except ValidationError as error:
-        details = [
-            Detail(".".join(map(str, e["loc"])), e["type"], e["msg"])
-            for e in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        raise InvalidParams("; ".join(f"{d.field}: {d.message}" for d in details[:3]), details) from None
+        raise requests.invalid(error) from None
     except ValueError as error:
         raise InvalidParams(str(error), [Detail("priority", "invalid", str(error))]) from None
     if shared.delay is not None and shared.run_at is not None:
@@ -188,7 +180,8 @@ def _receipt(job_type: JobType, job: JobRecord) -> dict[str, Any]:
     }
 
 
-def _whole(queue: QueueManager, job: JobRecord) -> dict[str, Any]:
+def whole(queue: QueueManager, job: JobRecord) -> dict[str, Any]:
+    """The job of the contract, with the names of the files that it made."""
     return job.as_dict() | {"files": queue.files.list(f"jobs/{job.id}")}
 
 
@@ -199,7 +192,7 @@ def _among(field: str, given: list[str], known: list[Any]) -> None:
         raise InvalidParams(message, [Detail(field, UnknownType.code if field == "type" else "unknown", message)])
 
 
-def _only_built(names: Any, given: Any) -> None:
+def only_built(names: Iterable[str], given: Any) -> None:
     """Refuse what the contract has and this version not yet, rather than ignore it."""
     for name in names:
         if name in given:

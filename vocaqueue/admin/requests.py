@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import request
+from pydantic import ValidationError
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
+from ..registry import JobParams
 
 SMALL_BODY_BYTES = 1024**2
 JOB_BODY_BYTES = 64 * 1024**2  #: of a job with its ids
@@ -45,6 +47,34 @@ def json_body() -> dict[str, Any]:
     if b"\\u" in raw or b"\0" in raw:
         _check_text(read)
     return read
+
+
+Model = TypeVar("Model", bound=JobParams)
+
+
+def read(model: type[Model]) -> Model:
+    """The JSON body as a model. Raises what `json_body` and `checked` do."""
+    return checked(model, json_body())
+
+
+def checked(model: type[Model], body: dict[str, Any]) -> Model:
+    """Raises InvalidParams that names the fields."""
+    known = {field.alias or name for name, field in model.model_fields.items()}
+    if unknown := [Detail(name, "unknown_field", unknown_field(name, known)) for name in body if name not in known]:
+        raise InvalidParams(" ".join(detail.message for detail in unknown[:3]), unknown)
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def invalid(error: ValidationError) -> InvalidParams:
+    """Pydantic's findings as one of our errors."""
+    details = [
+        Detail(".".join(map(str, e["loc"])), e["type"], e["msg"].removeprefix("Value error, "))
+        for e in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
+    return InvalidParams("; ".join(f"{d.field}: {d.message}" for d in details[:3]), details)
 
 
 def form_fields() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import BadRequest, VocaqueueError
+from ..job import JobRecord
 from ..settings import Settings
 
 if TYPE_CHECKING:
@@ -210,11 +211,53 @@ def cancel(job_id: str, json_: bool) -> None:
 
     Example: vocaqueue cancel export-1f0c9a2b7d3e
     """
-    job = _queue().cancel(job_id)
+    _say(_queue().cancel(job_id).record, json_)
+
+
+@main.command()
+@click.argument("job_id")
+@as_json
+def pause(job_id: str, json_: bool) -> None:
+    """
+    Hold a job where it is; what is in hand ends first.
+
+    Example: vocaqueue pause export-1f0c9a2b7d3e
+    """
+    _say(_queue().pause(job_id).record, json_)
+
+
+@main.command()
+@click.argument("job_id")
+@as_json
+def resume(job_id: str, json_: bool) -> None:
+    """
+    Let a held job go on where it was.
+
+    Example: vocaqueue resume export-1f0c9a2b7d3e
+    """
+    _say(_queue().resume(job_id).record, json_)
+
+
+@main.command()
+@click.argument("job_id")
+@click.option("--code", "codes", multiple=True, help="Only failures with this code, and what was not tried.")
+@as_json
+def retry(job_id: str, codes: tuple[str, ...], json_: bool) -> None:
+    """
+    Run an ended job again: just what failed or was not done.
+
+    Example: vocaqueue retry export-1f0c9a2b7d3e --code timed_out
+    """
+    _say(_queue().retry(job_id, codes=codes or None).record, json_)
+
+
+def _say(job: JobRecord, json_: bool) -> None:
     if json_:
-        _print_json(job.record.as_dict())
+        _print_json(job.as_dict())
     else:
-        click.echo(f"{job_id} is {'stopping' if not job.record.status.is_final else job.record.status.value}.")
+        click.echo(
+            f"{job.id} is {'stopping' if job.cancel_requested and not job.status.is_final else job.status.value}."
+        )
 
 
 @main.command()

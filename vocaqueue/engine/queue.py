@@ -88,10 +88,7 @@ class QueueManager:
             NoItems: They select nothing.
         """
         job_type = self.job_types.of(params)
-        try:
-            level = Priority.parse(priority)
-        except ValueError as error:
-            raise InvalidParams(str(error), [Detail("priority", "invalid", str(error))]) from None
+        level = self._priority(priority)
         prepared = self.prepare(job_type, params)
         ids = self._ids(job_type, prepared.params)
         kept = prepared.params.model_dump(
@@ -215,14 +212,48 @@ class QueueManager:
             JobNotFound
             WrongStatus: It has ended.
         """
-        answer = self.ledger.step("job_cancel", patience_s=self.patience_s, id=job_id)
-        if answer.state == "gone":
-            raise JobNotFound(job_id)
-        if answer.state == "refused":
-            raise WrongStatus(job_id, answer.data["status"], "only a job that has not ended can be cancelled")
-        self.ledger.wait_for_disk()
-        self._send(answer)
-        return self.get(job_id)
+        return self._steer("job_cancel", job_id, "only a job that has not ended can be cancelled")
+
+    def pause(self, job_id: str) -> Job:
+        """Hold a job where it is; what is in hand ends first. Raises JobNotFound, WrongStatus."""
+        return self._steer("job_hold", job_id, "only a job that has not ended can be paused", held=True)
+
+    def resume(self, job_id: str) -> Job:
+        """Let a held job go on where it was, with the turn that it had. Raises JobNotFound, WrongStatus."""
+        return self._steer("job_hold", job_id, "only a job that has not ended can be resumed", held=False)
+
+    def retry(self, job_id: str, *, codes: Sequence[str] | None = None) -> Job:
+        """
+        Run an ended job again: just what failed or was not done, with a fresh number of tries.
+
+        Args:
+            codes: Only failures with one of these codes, and what was not tried.
+
+        Raises:
+            JobNotFound
+            WrongStatus: It has not ended, or there is nothing to do again.
+        """
+        why = "only a job that has ended with something failed or not done can be retried"
+        return self._steer("job_retry", job_id, why, codes=None if codes is None else list(codes))
+
+    def promote(self, job_id: str) -> Job:
+        """Let a delayed job run now. Raises JobNotFound, WrongStatus (not delayed, or begun before)."""
+        return self._steer("job_promote", job_id, "only a delayed job that never began can be promoted")
+
+    def set_priority(self, job_id: str, priority: str | int | Priority) -> Job:
+        """Give a job another priority; its turn stays. Raises JobNotFound, WrongStatus, InvalidParams."""
+        level = self._priority(priority)
+        why = "only a job that has not ended can get another priority"
+        return self._steer("job_priority", job_id, why, priority=int(level))
+
+    def remove(self, job_id: str) -> None:
+        """Take an ended job away, and the files it made. Raises JobNotFound, WrongStatus."""
+        self._answered(
+            self.ledger.step("job_remove", patience_s=self.patience_s, id=job_id),
+            job_id,
+            "only a job that has ended can be removed; cancel it first",
+        )
+        self.files.remove(f"jobs/{job_id}")
 
     def clean(self, *, grace_s: float, status: str | JobStatus = JobStatus.COMPLETED, limit: int = 10_000) -> int:
         """
@@ -277,6 +308,27 @@ class QueueManager:
             field = type(params).model_fields[job_type.items].alias or job_type.items
             raise NoItems("The job has no items.", [Detail(field, "no_items", "Name at least one item.")])
         return ids
+
+    def _steer(self, step: str, job_id: str, why_not: str, **arguments: Any) -> Job:
+        answer = self.ledger.step(step, patience_s=self.patience_s, id=job_id, token=uuid4().hex, **arguments)
+        self._answered(answer, job_id, why_not)
+        self.ledger.wait_for_disk()
+        self._send(answer)
+        return self.get(job_id)
+
+    @staticmethod
+    def _answered(answer: Answer, job_id: str, why_not: str) -> None:
+        if answer.state == "gone":
+            raise JobNotFound(job_id)
+        if answer.state == "refused":
+            raise WrongStatus(job_id, answer.data["status"], why_not)
+
+    @staticmethod
+    def _priority(priority: str | int | Priority) -> Priority:
+        try:
+            return Priority.parse(priority)
+        except ValueError as error:
+            raise InvalidParams(str(error), [Detail("priority", "invalid", str(error))]) from None
 
     def _now_ms(self) -> int:
         now: int = self.ledger.patiently(self.ledger.now_ms, self.patience_s)

@@ -73,6 +73,14 @@ local function move(j, to)
   return true
 end
 
+-- Whether this very act was done before and only its reply was lost; `a.token` is made anew for each act.
+local function is_repeated(j)
+  if not has(a.token) then return false end
+  if j.steered == a.token then return true end
+  put(j, 'steered', a.token)
+  return false
+end
+
 -- Write what changed and answer; the last thing a step does.
 local function answer(t)
   for _, j in pairs(loaded) do save(j) end

@@ -61,8 +61,22 @@ local function join_line(j)
   fill_line(name)
 end
 
+-- The job's ticket does not count any more, wherever it is, and its place in line is free.
+local function void_ticket(j)
+  put(j, 'last', j.line)
+  ticket_used(j)
+  leave_line(j)
+end
+
+-- Take the hold off a job; one that was shown as paused goes on where it was.
+local function release_hold(j)
+  put(j, 'held', nil)
+  if j.status == 'paused' and move(j, j.started_at and 'active' or 'waiting') then event('job-resumed', j) end
+end
+
 -- Why the job may not run now, or nil. The place of pauses, caps, rates and budgets.
 local function gate(j)
+  if has(j.held) then return 'paused' end
   if j.status == 'delayed' and (j.run_at or 0) > now then return 'scheduled' end
   if (j.not_before or 0) > now then return 'backoff' end
   return nil
@@ -100,9 +114,7 @@ local function end_job(j)
   put(j, 'current', nil)
   if j.total then redis.call('HINCRBY', K.items_left, j.type, -(j.total - settled_count(j))) end
   redis.call('ZADD', K.ended .. to, now, j.id)
-  put(j, 'last', j.line)
-  ticket_used(j)
-  leave_line(j)
+  void_ticket(j)
   for _, name in ipairs({ 'retry_due', 'job_due', 'idle', 'unsaid' }) do redis.call('ZREM', K[name], j.id) end
   for _, name in ipairs({ 'retry', 'returned', 'tries', 'suspects', 'lapses' }) do redis.call('UNLINK', K[name] .. j.id) end
   event('job-' .. to, j, { result = j.result, error = j.error })
@@ -119,10 +131,10 @@ local function settle_line(j)
   end
   local work = claimable(j, live)
   if work then join_line(j) else
-    -- A ticket that is on its way finds nothing to do; it is not owed any more.
-    put(j, 'last', j.line)
-    ticket_used(j)
-    leave_line(j)
+    void_ticket(j) -- one that is on its way finds nothing to do; it is not owed any more
+  end
+  if has(j.held) and live == 0 and (j.status == 'waiting' or j.status == 'active') and move(j, 'paused') then
+    event('job-paused', j)
   end
   local due = j.not_before
   if j.phase == 'run' then

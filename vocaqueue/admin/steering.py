@@ -1,0 +1,65 @@
+"""Steering one job: cancel, hold, hurry, repeat. Each answers with the whole job as it is then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+from flask import Response
+from pydantic import Field
+
+from ..registry import JobParams
+from . import requests
+from .guard import GuardedBlueprint
+from .jobs import only_built, whole
+from .payloads import ok
+
+if TYPE_CHECKING:
+    from ..engine.queue import Job, QueueManager
+
+
+class Nothing(JobParams):
+    """A call that takes no fields."""
+
+
+Codes = Annotated[tuple[str, ...], Field(min_length=1, max_length=32)]
+
+
+class Retry(JobParams):
+    codes: Codes | None = Field(None, description="Only failures with one of these codes, and what was not tried.")
+
+
+class Change(JobParams):
+    priority: str | int = Field(description="critical, high, normal, low, or 1 to 4.")
+
+
+def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
+    @blueprint.post("/jobs/<job_id>/cancel", role="operator")
+    def cancel(job_id: str) -> Response:
+        return without_fields(queue.cancel, job_id)
+
+    @blueprint.post("/jobs/<job_id>/pause", role="operator")
+    def pause(job_id: str) -> Response:
+        return without_fields(queue.pause, job_id)
+
+    @blueprint.post("/jobs/<job_id>/resume", role="operator")
+    def resume(job_id: str) -> Response:
+        return without_fields(queue.resume, job_id)
+
+    @blueprint.post("/jobs/<job_id>/promote", role="operator")
+    def promote(job_id: str) -> Response:
+        return without_fields(queue.promote, job_id)
+
+    def without_fields(act: Callable[[str], Job], job_id: str) -> Response:
+        requests.read(Nothing)
+        return ok(whole(queue, act(job_id).record))
+
+    @blueprint.post("/jobs/<job_id>/retry", role="operator")
+    def retry(job_id: str) -> Response:
+        body = requests.json_body()
+        only_built(("itemIds",), body)
+        return ok(whole(queue, queue.retry(job_id, codes=requests.checked(Retry, body).codes).record))
+
+    @blueprint.patch("/jobs/<job_id>", role="operator")
+    def change(job_id: str) -> Response:
+        return ok(whole(queue, queue.set_priority(job_id, requests.read(Change).priority).record))

@@ -1,0 +1,56 @@
+#!lua
+-- Run an ended job again: just what failed or was not done, with a fresh number of tries.
+--
+-- a: id, token (of this act), codes (list of error codes; absent: all failures and what was not tried), places
+-- Answers {state = 'retrying', items = how many} or {state = 'gone'} or {state = 'refused', status = …} (not ended, or nothing
+-- to do again).
+local j = load(a.id)
+if not j then return answer({ state = 'gone' }) end
+if is_repeated(j) then return answer({ state = 'retrying' }) end
+local left = j.total and j.total - settled_count(j) or 1
+if not is_final(j) or (j.failed == 0 and left == 0) then return answer({ state = 'refused', status = j.status }) end
+
+local was, again = j.status, 0
+if j.total and j.total > 0 and j.failed > 0 then
+  local chosen = K.failed .. j.id .. ':again'
+  if has(a.codes) then
+    redis.call('SETBIT', chosen, j.total - 1, 0)
+    for _, code in ipairs(a.codes) do
+      redis.call('BITOP', 'OR', chosen, chosen, K.failed_code .. j.id .. ':' .. code)
+      redis.call('UNLINK', K.failed_code .. j.id .. ':' .. code)
+      redis.call('HDEL', K.codes .. j.id, code)
+    end
+  else
+    redis.call('COPY', K.failed .. j.id, chosen, 'REPLACE')
+    for _, code in ipairs(redis.call('HKEYS', K.codes .. j.id)) do redis.call('UNLINK', K.failed_code .. j.id .. ':' .. code) end
+    redis.call('UNLINK', K.codes .. j.id)
+  end
+  again = redis.call('BITCOUNT', chosen)
+  -- What is chosen was settled and failed, so taking it out is an exclusive or.
+  redis.call('BITOP', 'XOR', K.settled .. j.id, K.settled .. j.id, chosen)
+  redis.call('BITOP', 'XOR', K.failed .. j.id, K.failed .. j.id, chosen)
+  put(j, 'failed', j.failed - again)
+  local errors = redis.call('LRANGE', K.errors .. j.id, 0, -1)
+  redis.call('UNLINK', K.errors .. j.id)
+  if has(a.codes) then
+    for _, raw in ipairs(errors) do
+      if redis.call('GETBIT', chosen, cjson.decode(raw)[1]) == 0 then redis.call('RPUSH', K.errors .. j.id, raw) end
+    end
+  end
+  redis.call('UNLINK', chosen)
+end
+if again == 0 and left == 0 then return answer({ state = 'refused', status = j.status }) end
+if j.total and j.total > 0 then redis.call('COPY', K.settled .. j.id, K.away .. j.id, 'REPLACE') end
+
+redis.call('ZREM', K.ended .. was, j.id)
+for _, field in ipairs({
+  'stop', 'error', 'result', 'started_at', 'finished_at', 'run_at', 'not_before', 'phase_tries', 'phase_deaths', 'rate', 'rate_at', 'rate_n',
+}) do put(j, field, nil) end
+put(j, 'run', j.run + 1)
+put(j, 'cursor', 0)
+put(j, 'phase', j.total and 'run' or 'plan')
+move(j, 'waiting')
+if j.total then redis.call('HINCRBY', K.items_left, j.type, j.total - settled_count(j)) end
+event('job-retrying', j, { run = j.run })
+settle_line(j)
+return answer({ state = 'retrying', items = j.total and j.total - settled_count(j) or nil })

@@ -63,3 +63,22 @@ def test_a_job_that_is_not_there(client):
     """
     for act in ("cancel", "pause", "resume", "promote", "retry"):
         assert client.post(f"/jobs/nobody/{act}").status_code == 404
+
+
+def test_a_type_and_everything_are_held(client, queue):
+    """
+    One write each; unknown types and actions are refused by name.
+    """
+    queue.add(Noop(total=1))
+    held = client.post("/action", {"action": "pause", "type": "noop"})
+    assert held.json["data"] == {"action": "pause", "affected": 1}
+    assert client.get("/jobs?status=paused").json["data"]["total"] == 1
+    assert client.post("/action", {"action": "pause"}).json["data"]["affected"] == 1
+    assert client.get("/stats").json["data"]["isPaused"] is True
+    for body in ({"action": "resume"}, {"action": "resume", "type": "noop"}):
+        assert client.post("/action", body).json["data"]["affected"] == 1
+    assert client.get("/stats").json["data"]["waiting"] == 1
+    assert client.post("/action", {"action": "resume"}).json["data"]["affected"] == 0
+    assert client.post("/action", {"action": "stop"}).status_code == 422
+    assert client.post("/action", {"action": "pause", "type": "nope"}).status_code == 404
+    assert client.post("/action", {"action": "clean"}).status_code == 501

@@ -133,6 +133,8 @@ class Life:
         self.step("job_create", id="d", type="toy", **given)
         self.step("job_promote", id="d", token="p1")
         self.step("job_priority", id="d", priority=1)
+        for shut in (True, False):
+            self.step("gate_set", type="toy", shut=shut)
         self.step("job_hold", id="d", held=True)
         self.step("job_hold", id="d", held=False)
         job = self.ledger.keys("job", "d")

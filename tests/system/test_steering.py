@@ -106,3 +106,62 @@ def test_priority_and_promote(system: System, tmp_path: Path) -> None:
     for job in (first, second, later):
         job.wait(30)
     assert [what for what, _, _ in calls(log)] == ["b", "a", "c"]
+
+
+def test_a_held_type_takes_one_write_and_no_tickets(system: System, tmp_path: Path) -> None:
+    """While a type is held nothing of it starts, later workers obey too, no ticket spins, and turns are kept."""
+    log = str(tmp_path / "calls")
+    queue = system.queue
+    jobs = [queue.add(Toy(ids=["a"], log=log, tag=f"{n:02}-")) for n in range(40)]
+    assert queue.pause_all("toy") is True
+    assert queue.pause_all("toy") is False
+    stats = queue.stats()
+    assert (stats["paused"], stats["waiting"], stats["types"]["toy"]["isPaused"], stats["isPaused"]) == (
+        40,
+        0,
+        True,
+        False,
+    )
+    assert queue.jobs(statuses=["paused"]).total == 40
+    assert queue.jobs(statuses=["waiting"]).total == 0
+    held = queue.get(jobs[0].record.id).record
+    assert (held.status.value, held.wait_reason["code"]) == ("paused", "type_paused")
+    system.worker("one", ["toy", "noop"], children=1)
+    system.reconciler()
+    queue.add(Noop(total=5)).wait(60)
+    until(lambda: system.log("one").count("received") >= 16)
+    assert calls(log) == []
+    received = system.log("one").count("received")
+    queue.add(Noop(total=5)).wait(30)
+    assert system.log("one").count("] received") - received <= 3, "held jobs use no tickets"
+    urgent = queue.add(Toy(ids=["a"], log=log, tag="urgent-"), priority="high")
+    assert queue.resume_all("toy") is True
+    for job in [*jobs, urgent]:
+        job.wait(30)
+    order = [what for what, _, _ in calls(log)]
+    assert order[0] == "urgent-a"
+    # Sixteen have a place in line at once; one that ends lets the next in while the first ones are still being sent.
+    turns = [int(what[:2]) for what in order[1:]]
+    assert sorted(turns) == list(range(40))
+    assert [n for n in turns if n < 16] == list(range(16))
+    assert [n for n in turns if n >= 16] == list(range(16, 40))
+    assert queue.stats()["paused"] == 0
+
+
+def test_everything_is_held_over_a_restart_of_the_store(running: System, tmp_path: Path) -> None:
+    """A hold of everything survives kill -9 of Valkey; a running chunk ends first and its job goes on afterwards."""
+    log = str(tmp_path / "calls")
+    job = running.queue.add(Toy(ids=[f"i{n}" for n in range(500)], seconds=0.01, log=log))
+    until(lambda: len(calls(log)) > 20)
+    running.queue.pause_all()
+    until(lambda: running.queue.get(job.record.id).record.status.value == "paused", 15)
+    done = len(calls(log))
+    running.valkey.restart()
+    assert running.queue.stats()["isPaused"] is True
+    other = running.queue.add(Noop(total=1))
+    assert other.record.status.value == "paused"
+    assert len(calls(log)) == done < 500
+    running.queue.resume_all()
+    job.wait(30)
+    other.wait(30)
+    assert len(calls(log)) == 500

@@ -1,13 +1,14 @@
-"""Steering one job: cancel, hold, hurry, repeat. Each answers with the whole job as it is then."""
+"""Steering: cancel, hold, hurry, repeat one job, which is the answer as it is then; hold a type or everything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from flask import Response
 from pydantic import Field
 
+from ..errors import NotSupported
 from ..registry import JobParams
 from . import requests
 from .guard import GuardedBlueprint
@@ -31,6 +32,11 @@ class Retry(JobParams):
 
 class Change(JobParams):
     priority: str | int = Field(description="critical, high, normal, low, or 1 to 4.")
+
+
+class Action(JobParams):
+    action: Literal["pause", "resume", "clean", "empty"]
+    type: str | None = Field(None, description="Only this type; left out: everything.")
 
 
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
@@ -63,3 +69,13 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
     @blueprint.patch("/jobs/<job_id>", role="operator")
     def change(job_id: str) -> Response:
         return ok(whole(queue, queue.set_priority(job_id, requests.read(Change).priority).record))
+
+    @blueprint.post("/action", role="operator")
+    def action() -> Response:
+        body = requests.json_body()
+        only_built(("options",), body)
+        wanted = requests.checked(Action, body)
+        if wanted.action in {"clean", "empty"}:
+            raise NotSupported(f"“{wanted.action}” is not part of this version.")
+        act = queue.pause_all if wanted.action == "pause" else queue.resume_all
+        return ok({"action": wanted.action, "affected": int(act(wanted.type))})

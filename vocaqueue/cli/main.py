@@ -215,27 +215,46 @@ def cancel(job_id: str, json_: bool) -> None:
 
 
 @main.command()
-@click.argument("job_id")
+@click.argument("job_id", required=False)
+@click.option("--type", "type_name", metavar="TYPE", help="All jobs of this type, in place of one job.")
+@click.option("--all", "everything", is_flag=True, help="Everything, in place of one job.")
 @as_json
-def pause(job_id: str, json_: bool) -> None:
+def pause(job_id: str | None, type_name: str | None, everything: bool, json_: bool) -> None:
     """
-    Hold a job where it is; what is in hand ends first.
+    Hold a job, a type or everything; what is in hand ends first.
 
-    Example: vocaqueue pause export-1f0c9a2b7d3e
+    Example: vocaqueue pause --type image-generation
     """
-    _say(_queue().pause(job_id).record, json_)
+    _hold(True, job_id, type_name, everything, json_)
 
 
 @main.command()
-@click.argument("job_id")
+@click.argument("job_id", required=False)
+@click.option("--type", "type_name", metavar="TYPE", help="All jobs of this type, in place of one job.")
+@click.option("--all", "everything", is_flag=True, help="Everything, in place of one job.")
 @as_json
-def resume(job_id: str, json_: bool) -> None:
+def resume(job_id: str | None, type_name: str | None, everything: bool, json_: bool) -> None:
     """
-    Let a held job go on where it was.
+    Let a held job, type or everything go on where it was.
 
     Example: vocaqueue resume export-1f0c9a2b7d3e
     """
-    _say(_queue().resume(job_id).record, json_)
+    _hold(False, job_id, type_name, everything, json_)
+
+
+def _hold(held: bool, job_id: str | None, type_name: str | None, everything: bool, json_: bool) -> None:
+    if sum((job_id is not None, type_name is not None, everything)) != 1:
+        raise click.UsageError("Name one job, or --type TYPE, or --all.")
+    queue = _queue()
+    if job_id is not None:
+        _say((queue.pause if held else queue.resume)(job_id).record, json_)
+        return
+    changed = (queue.pause_all if held else queue.resume_all)(type_name)
+    if json_:
+        _print_json({"action": "pause" if held else "resume", "type": type_name, "changed": changed})
+    else:
+        now = "held" if held else "not held"
+        click.echo(f"{type_name or 'Everything'} is {'' if changed else 'already ' if held else ''}{now}.")
 
 
 @main.command()

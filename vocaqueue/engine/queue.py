@@ -28,7 +28,7 @@ from ..registry import JobParams, JobType, Prepared, Registry, load_object, load
 from ..settings import Settings
 from ..store.events import Event, EventLog
 from ..store.items import write_blocks
-from ..store.jobs import JobPage, Jobs
+from ..store.jobs import JobPage, Jobs, is_shut
 from ..store.ledger import Answer, Ledger
 from ..store.logins import Logins
 from .app import create_celery_app
@@ -167,14 +167,14 @@ class QueueManager:
             rates = [j.progress.items_per_second or 0.0 for j in active if j.type == name and j.in_hand]
             rate, left = round(sum(rates), 2), of_type["items_left"]
             types[name] = {status.value: of_type[status.value] for status in JobStatus} | {
-                "isPaused": False,
+                "isPaused": is_shut(name, counts["gates"]),
                 "itemsWaiting": left,
                 "itemsPerSecond": rate,
                 "etaSeconds": round(left / rate, 1) if rate and left else None,
             }
         job_counts = {name: of_type["total"] for name, of_type in counts["types"].items()}
         everything: dict[str, Any] = counts["all"]
-        return everything | {"isPaused": False, "jobCounts": job_counts, "types": types}
+        return everything | {"isPaused": "all" in counts["gates"], "jobCounts": job_counts, "types": types}
 
     def workers(self) -> dict[str, dict[str, Any]]:
         """What the relay knows of each worker, by name."""
@@ -221,6 +221,18 @@ class QueueManager:
     def resume(self, job_id: str) -> Job:
         """Let a held job go on where it was, with the turn that it had. Raises JobNotFound, WrongStatus."""
         return self._steer("job_hold", job_id, "only a job that has not ended can be resumed", held=False)
+
+    def pause_all(self, type_name: str | None = None) -> bool:
+        """
+        Hold everything, or one type: no further chunk is begun, by workers that start later either.
+
+        Answers whether that was not so before. Raises UnknownType.
+        """
+        return self._set_gate(type_name, shut=True)
+
+    def resume_all(self, type_name: str | None = None) -> bool:
+        """Take that hold off; jobs go on by priority and turn. What was held apart stays held. Raises UnknownType."""
+        return self._set_gate(type_name, shut=False)
 
     def retry(self, job_id: str, *, codes: Sequence[str] | None = None) -> Job:
         """
@@ -308,6 +320,13 @@ class QueueManager:
             field = type(params).model_fields[job_type.items].alias or job_type.items
             raise NoItems("The job has no items.", [Detail(field, "no_items", "Name at least one item.")])
         return ids
+
+    def _set_gate(self, type_name: str | None, *, shut: bool) -> bool:
+        name = "" if type_name is None else self.job_types.get(type_name).name
+        answer = self.ledger.step("gate_set", patience_s=self.patience_s, type=name, shut=shut)
+        self.ledger.wait_for_disk()
+        self._send(answer)
+        return bool(answer.data["changed"])
 
     def _steer(self, step: str, job_id: str, why_not: str, **arguments: Any) -> Job:
         answer = self.ledger.step(step, patience_s=self.patience_s, id=job_id, token=uuid4().hex, **arguments)

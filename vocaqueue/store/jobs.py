@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import JobNotFound
@@ -13,6 +13,8 @@ from .items import read_ids
 from .ledger import Ledger
 
 ERRORS_SHOWN = 100
+#: Statuses that are seen as paused while their type is held.
+HELD = (JobStatus.WAITING, JobStatus.ACTIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,18 @@ class Jobs:
             pipe = self.client.pipeline(transaction=True)
             pipe.hgetall(self.keys("job", job_id))
             pipe.lrange(self.keys("errors", job_id), 0, ERRORS_SHOWN - 1)
+            pipe.hkeys(self.keys("gates"))
             return pipe.execute()
 
-        raw, errors = self.ledger.patiently(read, self.patience_s)
+        raw, errors, gates = self.ledger.patiently(read, self.patience_s)
         if not raw:
             raise JobNotFound(job_id)
-        return record(raw, self._named(job_id, errors))
+        return held(record(raw, self._named(job_id, errors)), _names(gates))
+
+    def gates(self) -> frozenset[str]:
+        """What is held: "all", "type:<type>"."""
+        key = self.keys("gates")
+        return _names(self.ledger.patiently(lambda: self.client.hkeys(key), self.patience_s))
 
     def _named(self, job_id: str, errors: list[bytes]) -> list[bytes]:
         """Errors that the ledger itself wrote know only the item's position; its id is looked up here."""
@@ -68,7 +76,10 @@ class Jobs:
         limit: int = 20,
     ) -> JobPage:
         """Newest first. Several types or statuses are merged from the heads of their indexes, never scanned."""
-        indexes = self._indexes(types, statuses)
+        gates = self.gates()
+        indexes = self._indexes(types, statuses, gates)
+        if not indexes:
+            return JobPage([], page, limit, 0)
         first, last = (page - 1) * limit, page * limit - 1
 
         def read_ids() -> Any:
@@ -84,14 +95,14 @@ class Jobs:
         heads = [(score, job_id) for head in found[1::2] for job_id, score in head]
         heads.sort(reverse=True)
         chosen = heads if len(indexes) == 1 else heads[first : last + 1]
-        return JobPage(self._records(job_id.decode() for _, job_id in chosen), page, limit, total)
+        return JobPage(self._records((job_id.decode() for _, job_id in chosen), gates), page, limit, total)
 
     def counts(self, types: Iterable[str]) -> dict[str, Any]:
         """
         Counts by status, of everything and of each type.
 
         Returns:
-            {"all": {status: n}, "types": {type: {status: n, "total": n, "items_left": n}}}
+            {"all": {status: n}, "types": {type: {status: n, "total": n, "items_left": n}}, "gates": {what is held}}
         """
         names = list(types)
 
@@ -104,15 +115,31 @@ class Jobs:
                 pipe.hget(self.keys("items_left"), name)
                 for status in JobStatus:
                     pipe.zcard(self.keys("by_type_status", name, status.value))
+            pipe.hkeys(self.keys("gates"))
             return pipe.execute()
 
-        answers = iter(self.ledger.patiently(read, self.patience_s))
+        *found, raw_gates = self.ledger.patiently(read, self.patience_s)
+        answers, gates = iter(found), _names(raw_gates)
         everything = {status.value: next(answers) for status in JobStatus}
         by_type: dict[str, dict[str, int]] = {}
         for name in names:
             total, left = next(answers), int(next(answers) or 0)
-            by_type[name] = {"total": total, "items_left": left} | {s.value: next(answers) for s in JobStatus}
-        return {"all": everything, "types": by_type}
+            counts = {s.value: next(answers) for s in JobStatus}
+            if is_shut(name, gates):
+                self._hold(name, counts, everything)
+            by_type[name] = {"total": total, "items_left": left} | counts
+        return {"all": everything, "types": by_type, "gates": gates}
+
+    def _hold(self, name: str, counts: dict[str, int], everything: dict[str, int]) -> None:
+        """Move what stands still from `waiting` and `active` to `paused`; jobs that still have a chunk in hand stay."""
+        tokens = self.client.zrange(self.keys("type_leases", name), 0, -1)
+        in_hand = {self.client.hget(self.keys("lease", token.decode()), "job") for token in tokens} - {None}
+        active = min(len(in_hand), counts["active"])
+        for before, after in (("waiting", 0), ("active", active)):
+            moved = counts[before] - after
+            for shown in (counts, everything):
+                shown[before] -= moved
+                shown["paused"] += moved
 
     def ended_before(self, status: JobStatus, before_ms: int, limit: int) -> list[str]:
         """Ids of jobs that ended in this status before a time, oldest first."""
@@ -123,7 +150,9 @@ class Jobs:
         )
         return [job_id.decode() for job_id in found]
 
-    def _indexes(self, types: Sequence[str], statuses: Sequence[JobStatus]) -> list[str]:
+    def _indexes(self, types: Sequence[str], statuses: Sequence[JobStatus], gates: frozenset[str]) -> list[str]:
+        if statuses and gates:
+            return self._indexes_seen_through(gates, types, statuses)
         if types and statuses:
             return [
                 self.keys("by_type_status", t, s.value) for t in dict.fromkeys(types) for s in dict.fromkeys(statuses)
@@ -134,7 +163,22 @@ class Jobs:
             return [self.keys("by_status", s.value) for s in dict.fromkeys(statuses)]
         return [self.keys("jobs")]
 
-    def _records(self, job_ids: Iterable[str]) -> list[JobRecord]:
+    def _indexes_seen_through(
+        self, gates: frozenset[str], types: Sequence[str], statuses: Sequence[JobStatus]
+    ) -> list[str]:
+        """Of what is held, `waiting` and `active` are listed as `paused`, also while a chunk still runs."""
+        names = types or [name.decode() for name in self.client.smembers(self.keys("types"))]
+        found = []
+        for name in dict.fromkeys(names):
+            shut = is_shut(name, gates)
+            for status in dict.fromkeys(statuses):
+                if not (shut and status in HELD):
+                    found.append(self.keys("by_type_status", name, status.value))
+                if shut and status is JobStatus.PAUSED:
+                    found += [self.keys("by_type_status", name, other.value) for other in HELD]
+        return found
+
+    def _records(self, job_ids: Iterable[str], gates: frozenset[str]) -> list[JobRecord]:
         keys = [self.keys("job", job_id) for job_id in job_ids]
         if not keys:
             return []
@@ -146,7 +190,27 @@ class Jobs:
             return pipe.execute()
 
         # A job that was removed between the two reads is left out.
-        return [record(raw) for raw in self.ledger.patiently(read, self.patience_s) if raw]
+        return [held(record(raw), gates) for raw in self.ledger.patiently(read, self.patience_s) if raw]
+
+
+def is_shut(type_name: str, gates: frozenset[str]) -> bool:
+    return "all" in gates or f"type:{type_name}" in gates
+
+
+def held(job: JobRecord, gates: frozenset[str]) -> JobRecord:
+    """The job as it is seen while everything or its type is held; the hold itself is one write, not one per job."""
+    if job.in_hand or job.status not in HELD or not is_shut(job.type, gates):
+        return job
+    reason = (
+        {"code": "paused", "message": "Everything is held."}
+        if "all" in gates
+        else {"code": "type_paused", "message": f"All jobs of {job.type} are held."}
+    )
+    return replace(job, status=JobStatus.PAUSED, wait_reason=reason)
+
+
+def _names(raw: Iterable[bytes]) -> frozenset[str]:
+    return frozenset(name.decode() for name in raw)
 
 
 def record(raw: dict[bytes, bytes], errors: Iterable[bytes] = ()) -> JobRecord:

@@ -37,7 +37,9 @@ KEYS: dict[str, str] = {
     "sent": "sent:",  # <type>:<p>  zset  job -> when its newest ticket was sent and not used yet
     "line": "line:",  # <type>:<p>  zset  job -> turn; jobs that have a place in the line, and so a ticket
     "backlog": "backlog:",  # <type>:<p>  zset  job -> turn; jobs that wait for a place
+    "types": "types",  # set   every type that ever had a job
     "lines": "lines",  # set   "<type>:<p>" of every line that ever was
+    "gates": "gates",  # hash  "all" or "type:<type>" -> since when it is held
     "turn": "turn",  # string  last turn given; a job keeps its turn for life
     "fence": "fence",  # string  last fence given, in microseconds of the server's clock or above
     "reaper": "reaper",  # hash  tick, server, no_reap_until

@@ -36,6 +36,7 @@ if has(a.run_at) and a.run_at > now then
   redis.call('ZADD', K.job_due, a.run_at, a.id)
 end
 loaded[a.id] = j
+redis.call('SADD', K.types, a.type)
 redis.call('ZADD', K.jobs, now, a.id)
 redis.call('ZADD', K.by_type .. a.type, now, a.id)
 redis.call('ZADD', K.by_status .. j.status, now, a.id)

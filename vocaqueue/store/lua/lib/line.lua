@@ -32,8 +32,15 @@ local function tickets_sent(sent)
   end
 end
 
+-- Whether everything or this type is held. Its jobs stand in the backlog then, by turn, and none gets a ticket.
+local function is_shut(type_name)
+  local all, one = unpack(redis.call('HMGET', K.gates, 'all', 'type:' .. type_name))
+  return (all or one) and true or false
+end
+
 -- Give free places to the next jobs of the backlog.
 local function fill_line(name)
+  if is_shut(string.match(name, '^(.*):%d$')) then return end
   while redis.call('ZCARD', K.line .. name) < PLACES do
     local popped = redis.call('ZPOPMIN', K.backlog .. name)
     if #popped == 0 then return end
@@ -52,8 +59,16 @@ local function leave_line(j)
 end
 
 local function join_line(j)
-  if j.line > j.last then return end
   local name = line_name(j)
+  if is_shut(j.type) then -- parked where it will be found in its turn; a ticket that is on its way does not count
+    put(j, 'last', j.line)
+    ticket_used(j)
+    redis.call('SADD', K.lines, name)
+    redis.call('ZREM', K.line .. name, j.id)
+    redis.call('ZADD', K.backlog .. name, j.turn, j.id)
+    return
+  end
+  if j.line > j.last then return end
   redis.call('SADD', K.lines, name)
   if redis.call('ZSCORE', K.line .. name, j.id) then return give_ticket(j) end
   -- The one with the lowest turn goes first, also if it comes later.

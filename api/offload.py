@@ -20,8 +20,18 @@ def off_loop(call: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R
         return call(*arguments, **options)
     import gevent
 
-    answer: R = gevent.get_hub().threadpool.apply(call, arguments, options)
-    return answer
+    def caught() -> tuple[R | None, BaseException | None]:
+        # The pool would print whatever passes through it, also what is only a bad request.
+        try:
+            return call(*arguments, **options), None
+        except BaseException as error:
+            return None, error
+
+    answer, error = gevent.get_hub().threadpool.apply(caught)
+    if error is not None:
+        raise error
+    found: R = answer
+    return found
 
 
 def offloaded(call: Callable[P, R]) -> Callable[P, R]:

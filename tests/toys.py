@@ -82,6 +82,8 @@ def act(step: str) -> Outcome:
             return Outcome.failed("flaky", "It did not work this time.", retryable=True)
         case "final":
             return Outcome.failed("bad_item", "It will never work.")
+        case "timeout":
+            raise TimeoutError("no answer")
         case "raise":
             raise ValueError("a surprise")
         case "fatal":
@@ -93,6 +95,10 @@ def act(step: str) -> Outcome:
         case "hog":  # holds the interpreter's lock, so that nothing else in this child runs
             re.match("(a+)+$", "a" * 60 + "b")
     raise AssertionError(step)
+
+
+class Unloadable(ToyParams):
+    pass
 
 
 class ToyHandler(Handler):
@@ -166,5 +172,6 @@ JOB_TYPES = (
     _type("parallel", Parallel, "ParallelHandler", item_concurrency=10),
     _type("noop", Noop, "NoopHandler", items=None),
     _type("phased", Phased, "PhasedHandler", items=None),
+    _type("unloadable", Unloadable, "NoSuchHandler"),
     _type("bulk", Bulk, "BulkHandler", timeout_s=3.0, hard_margin_s=6.0, attempts=2),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import redis
@@ -31,10 +32,12 @@ def _pairs(flat: list[str]) -> dict[str, str]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, bytes):
-        return value.decode("latin-1")  # bitmaps are bytes; ids and JSON of these tests are ASCII
-    return [_text(each) for each in value] if isinstance(value, list) else value
+@lru_cache(maxsize=4)
+def _reader(client: redis.Redis) -> redis.Redis:
+    """The same server by a client that answers with text; bitmaps are bytes, ids and JSON of these tests are ASCII."""
+    pool = client.connection_pool
+    given = pool.connection_kwargs | {"decode_responses": True, "encoding": "latin-1"}
+    return redis.Redis(connection_pool=redis.ConnectionPool(connection_class=pool.connection_class, **given))
 
 
 def positions(bitmap: str) -> set[int]:
@@ -123,7 +126,7 @@ class Real:
     @classmethod
     def read(cls, client: redis.Redis, prefix: str) -> Real:
         raw: dict[str, Any] = {}
-        for key, kind, value in _text(client.eval(READ_ALL, 1, prefix)):
+        for key, kind, value in _reader(client).eval(READ_ALL, 1, prefix):
             if kind == "hash":
                 raw[key] = _pairs(value)
             elif kind == "zset":

@@ -62,3 +62,16 @@ def test_paid_work_is_taken_when_memory_is_full(server: PrivateValkey) -> None:
         ledger.step("job_wake", now=START + 1000 * seconds, limit=10, rest_ms=5000)
         ledger.step("ticket_resend", now=START + 1000 * seconds, age_ms=2000, limit=10, missing_ms=1000)
     assert reaped == 1
+
+
+def test_a_server_that_may_not_write_counts_as_away(server: PrivateValkey) -> None:
+    """
+    A refusal that passes by itself (a full disk, too few replicas) is StoreUnavailable; the same step works afterwards.
+    """
+    ledger = Ledger(Settings.from_env({"REDIS_URL": server.url}))
+    new = {"id": "a", "type": "toy", "priority": 3, "params": "{}", "total": 1, "attempts": 1, "backoff_ms": 100}
+    server.client.config_set("min-replicas-to-write", 1)
+    with pytest.raises(StoreUnavailable, match="NOREPLICAS"):
+        ledger.step("job_create", patience_s=0.2, **new)
+    server.client.config_set("min-replicas-to-write", 0)
+    assert ledger.step("job_create", **new).state == "created"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.toys import Bulk, Noop, Parallel, Phased, Toy, calls
+from tests.toys import Bulk, Noop, Parallel, Phased, Toy, Unloadable, calls
 from vocaqueue import JobCancelled, JobFailed
 
 from .systems import System, until
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 @pytest.fixture
 def running(system: System) -> System:
-    system.worker("one", ["toy", "parallel", "noop", "phased", "bulk"])
+    system.worker("one", ["toy", "parallel", "noop", "phased", "bulk", "unloadable"])
     system.reconciler()
     system.ready("one")
     return system
@@ -156,3 +156,20 @@ def test_an_item_that_holds_the_interpreter_meets_the_hard_limit(running: System
     job.wait(150)
     assert (job.progress.completed, job.progress.failed) == (2, 1)
     assert [(e.item_id, e.code) for e in job.progress.errors] == [("i1", "timed_out")]
+
+
+def test_a_handler_that_cannot_be_loaded_fails_its_job(running: System) -> None:
+    """The job ends with a sentence that names what is missing; it does not wait for ever."""
+    job = running.queue.add(Unloadable(ids=["a", "b"]))
+    with pytest.raises(JobFailed, match="has no 'NoSuchHandler'"):
+        job.wait(30)
+    assert job.error["code"] == "cannot_run"
+
+
+def test_a_time_out_of_the_handlers_own_keeps_its_words(running: System, tmp_path: Path) -> None:
+    """A TimeoutError that an `async` handler raises is its own failure, not the item's time-out."""
+    fail = {"a": ["timeout"] * 4}
+    job = running.queue.add(Parallel(ids=["a"], log=str(tmp_path / "calls"), fail=fail))
+    with pytest.raises(JobFailed):
+        job.wait(30)
+    assert [(e.code, e.message) for e in job.progress.errors] == [("unexpected_error", "TimeoutError: no answer")]

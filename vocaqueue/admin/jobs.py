@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 from flask import Response, request, send_file, url_for
 from pydantic import AwareDatetime, Field, ValidationError
 from pydantic.alias_generators import to_camel
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams, NotSupported, UnknownType
 from ..job import JobRecord, JobStatus, Priority
@@ -100,7 +100,7 @@ def _fields(job_type: JobType, uploads: Callable[[IO[bytes], str], str] | None) 
         request.max_content_length = requests.JOB_BODY_BYTES
         return requests.json_body()
     if UPLOAD_FIELD not in job_type.params.model_fields:
-        raise NotSupported(f"{job_type.name} takes no file; send its fields as application/json.")
+        raise UnsupportedMediaType(f"{job_type.name} takes no file; send its fields as application/json.")
     if uploads is None:
         raise NotSupported("Files cannot be handed in here; send the id of an upload as application/json.")
     request.max_content_length = requests.UPLOAD_BODY_BYTES

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import BadRequest, VocaqueueError
+from ..errors import BadRequest, NotSupported, VocaqueueError
 from ..job import JobRecord
 from ..settings import Settings
 
@@ -43,8 +43,14 @@ def main() -> None:
 
 
 def _queue() -> QueueManager:
+    import os
+
     from ..engine.queue import QueueManager
 
+    if os.environ.get("VOCAQUEUE_URL"):
+        raise NotSupported(
+            "VOCAQUEUE_URL: a remote system is not part of this version; unset it to use this machine's."
+        )
     return QueueManager.from_env()
 
 
@@ -132,7 +138,9 @@ def _fields(params: str, pairs: tuple[str, ...]) -> dict[str, Any]:
             raise click.BadParameter(f"{pair!r} should read like name=value", param_hint="--param")
         try:
             fields[name] = json.loads(value)
-        except ValueError:
+        except ValueError as error:
+            if value[:1] in {"{", "[", '"'}:
+                raise click.BadParameter(f"{name}: not JSON: {error}", param_hint="--param") from None
             fields[name] = value
     return fields
 

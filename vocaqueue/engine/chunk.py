@@ -162,10 +162,12 @@ class Chunk:
         async def work() -> None:
             while (item := await self._next_async()) is not None:
                 try:
-                    async with asyncio.timeout(self.limits.item_timeout_s):
+                    async with asyncio.timeout(self.limits.item_timeout_s) as box:
                         outcome = self._checked(await self.handler.run(item, self.ctx))
-                except TimeoutError:
-                    outcome = self._timed_out(self.limits.item_timeout_s)
+                except TimeoutError as error:  # ours, or the handler's own
+                    outcome = (
+                        self._timed_out(self.limits.item_timeout_s) if box.expired() else self._unexpected(item, error)
+                    )
                 except JobFatal as error:
                     self._end_job(error, item)
                     return

@@ -89,6 +89,7 @@ class QueueManager:
         """
         job_type = self.job_types.of(params)
         level = self._priority(priority)
+        _check_general(name, labels, delay_s)
         prepared = self.prepare(job_type, params)
         ids = self._ids(job_type, prepared.params)
         kept = prepared.params.model_dump(
@@ -359,6 +360,19 @@ class QueueManager:
                 self.ledger.step("ticket_sent", patience_s=self.patience_s, sent=sent)
             except StoreUnavailable:  # it stays in the outbox and is sent once more; a double is harmless
                 log.info("a sent ticket could not be told to the ledger")
+
+
+def _check_general(name: object, labels: object, delay_s: object) -> None:
+    """Raises InvalidParams that names what does not fit."""
+    wrong = []
+    if name is not None and not isinstance(name, str):
+        wrong.append(Detail("name", "invalid", "name must be a text"))
+    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):  # type: ignore[attr-defined]
+        wrong.append(Detail("labels", "invalid", "labels must be a list of texts"))
+    if delay_s is not None and not (isinstance(delay_s, int | float) and 0 <= delay_s < float("inf")):
+        wrong.append(Detail("delay", "invalid", "delay must be seconds, 0 or more"))
+    if wrong:
+        raise InvalidParams("; ".join(detail.message for detail in wrong) + ".", wrong)
 
 
 class Job:

@@ -57,7 +57,13 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
     if _runtime is None:
         raise BadSettings("this process runs no tickets; start a worker with `celery -A workers worker -Q TYPE`")
     runtime, limits = _runtime, job_type.limits
-    code = runtime.handler(job_type)
+    problem: Exception | None = None
+    finishes = False
+    try:
+        code = runtime.handler(job_type)
+        finishes = code.defines("finish")
+    except Exception as error:  # the ticket is used all the same, so that the job says why it cannot run
+        problem = error
     started = time.monotonic()
     holder = Holder(runtime.ledger, runtime.office, new_token())
     claim = runtime.ledger.step(
@@ -68,7 +74,7 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
         token=holder.token,
         holder=f"{holder_name}/{os.getpid()}",
         hard_ms=round(limits.hard_timeout_s * 1000),
-        finishes=code.defines("finish"),
+        finishes=finishes,
         first=max(FIRST_CHUNK, limits.item_concurrency),
         chunk_ms=round(limits.chunk_s * 1000),
         chunk_max=limits.chunk_max,
@@ -79,7 +85,16 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
         if claim.state == "gone":
             log.warning("ticket %s of %s: there is no such job", number, job_id)
         return claim.state
-    ctx = _context(runtime, job_type, job_id, claim, holder.token)
+    try:
+        if problem is not None:
+            raise problem
+        ctx = _context(runtime, job_type, job_id, claim, holder.token)
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        log.exception("%s cannot be run here", job_id)
+        _refuse(holder, claim.data["kind"], f"The worker cannot run this job: {type(error).__name__}: {error}"[:500])
+        return "refused"
     deadline = started + limits.timeout_s
     if claim.data["kind"] == "run":
         _Run(runtime, holder, job_type, code, ctx, deadline).chunk(claim.data["ranges"])
@@ -121,9 +136,11 @@ class _Run:
             results = chunk.drain(ITEMS_PER_COMMIT)
         fatal = None if chunk.fatal is None else {"code": chunk.fatal.code, "message": chunk.fatal.message}
         self._commit(chunk, results, close=True, fatal=fatal)
-        self.holder.tell_sent()
-        if stuck:
-            _retire(f"an item of {self.ctx.job_id} does not end")
+        try:
+            self.holder.tell_sent()
+        finally:
+            if stuck:
+                _retire(f"an item of {self.ctx.job_id} does not end")
 
     def _watch(self, chunk: Chunk) -> bool:
         """Commit until the chunk is over or must be left. Answers whether threads were left running."""
@@ -274,6 +291,15 @@ def _context(runtime: Runtime, job_type: JobType, job_id: str, claim: Answer, to
         },
         files=runtime.files,
     )
+
+
+def _refuse(holder: Holder, kind: str, why: str) -> None:
+    """End the job with a sentence: its code cannot be loaded, or its parameters do not fit it any more."""
+    if kind == "run":
+        holder.commit([], patience_s=CLAIM_PATIENCE_S, close=True, fatal={"code": "cannot_run", "message": why})
+        holder.tell_sent()
+    else:
+        holder.end("lease_fail", CLAIM_PATIENCE_S, code="cannot_run", message=why, final=True)
 
 
 def _retire(why: str) -> None:

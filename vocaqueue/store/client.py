@@ -17,8 +17,8 @@ def make_client(url: str, read_timeout_s: float = READ_TIMEOUT_S) -> redis.Redis
     """
     A client that never repeats a command by itself.
 
-    redis-py 8 repeats a failed command up to ten times, which is right only for steps that can be repeated: the `Store`
-    does it for those, and says so. `redis+socket://` is Celery's spelling of redis-py's `unix://`.
+    redis-py 8 repeats a failed command up to ten times, which is right only for steps that can be repeated: the
+    `Ledger` does it for those, and says so. `redis+socket://` is Celery's spelling of redis-py's `unix://`.
     """
     parts = urlsplit(url)
     tcp: dict[str, Any] = {"socket_keepalive": True}

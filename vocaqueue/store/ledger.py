@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import redis
 from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
 from ..errors import StoreUnavailable
 from ..settings import Settings
@@ -28,6 +27,13 @@ log = logging.getLogger(__name__)
 
 #: What passes by itself: the server is away, loads its data, is a replica for the moment, or is full.
 PASSING = (redis.ConnectionError, redis.TimeoutError, BusyLoadingError, ReadOnlyError, OutOfMemoryError)
+#: The same, said in words only: a full disk, too few replicas, a script that holds it up, an incomplete cluster.
+PASSING_WORDS = ("MISCONF", "NOREPLICAS", "MASTERDOWN", "BUSY", "TRYAGAIN", "CLUSTERDOWN")
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same command may succeed a little later."""
+    return isinstance(error, PASSING) or (isinstance(error, ResponseError) and str(error).startswith(PASSING_WORDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +94,17 @@ class Ledger:
         """The answer of `call`, which may be repeated without harm, while the server is away for up to `patience_s`."""
         try:
             for attempt in Retrying(
-                retry=retry_if_exception_type(PASSING),
+                retry=retry_if_exception(is_passing),
                 stop=stop_after_delay(patience_s),
                 wait=wait_exponential_jitter(multiplier=0.05, max=1.0, jitter=0.1),
                 reraise=True,
             ):
                 with attempt:
                     return call()
-        except PASSING as error:
-            raise StoreUnavailable(str(error) or type(error).__name__) from error
+        except (*PASSING, ResponseError) as error:
+            if not is_passing(error):
+                raise
+            raise StoreUnavailable((str(error) or type(error).__name__).rstrip(".")) from error
 
     def _run(self, name: str, payload: str) -> Any:
         try:
@@ -115,10 +123,11 @@ class Ledger:
         try:
             self.client.waitaof(1, 0, timeout_ms)
             self._can_wait_for_disk = True
-        except ResponseError as error:
-            self._can_wait_for_disk = False
-            log.info("the server cannot say when a write is on disk", extra={"reason": str(error)})
-        except PASSING as error:
+        except (*PASSING, ResponseError) as error:
+            if not is_passing(error):
+                self._can_wait_for_disk = False
+                log.info("the server cannot say when a write is on disk", extra={"reason": str(error)})
+                return
             # The write itself was answered; whether it survives a power cut right now is not known.
             log.warning("no word from the server on whether the write is on disk", extra={"reason": str(error)})
 
@@ -136,12 +145,3 @@ def ranges(items: Iterable[int]) -> list[list[int]]:
         else:
             found.append([item, item + 1])
     return found
-
-
-def count(pairs: Sequence[Sequence[int]]) -> int:
-    return sum(end - start for start, end in pairs)
-
-
-def deadline(seconds: float) -> float:
-    """A point on the monotonic clock."""
-    return time.monotonic() + seconds

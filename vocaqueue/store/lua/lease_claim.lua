@@ -27,7 +27,9 @@ local function live_slots()
   local slots, flat = 0, redis.call('HGETALL', K.slots .. j.type)
   for i = 2, #flat, 2 do
     local n, at = string.match(flat[i], '(%d+):(%d+)')
-    if n and now - tonumber(at) < 20000 then slots = slots + tonumber(n) end
+    local silent_ms = now - tonumber(at or '0')
+    if n and silent_ms < 20000 then slots = slots + tonumber(n) end
+    if silent_ms > 3600000 then redis.call('HDEL', K.slots .. j.type, flat[i - 1]) end -- of a host that is gone
   end
   return math.max(1, slots)
 end

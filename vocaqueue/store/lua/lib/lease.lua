@@ -2,9 +2,9 @@
 --
 -- Fields: job, run, kind (plan, run, finish), ticket, ranges ("a:b,c:d" from `cursor` or `returned`), retried ("i,j" from `retry`),
 -- count (items), left (of them not dealt with by this lease), fence, end, last_end (no beat goes past it), seq and answer
--- (of the last step, for one that is repeated), claim (the answer of the claim), closed (why; the lease is then kept for an hour).
+-- (of the last step, for one that is repeated), claim (the answer of the claim), closed (why; the lease then goes after a while).
 
-local ITEMS_MEMORY_S = 3600
+local LATE_OWNER_S, REPEAT_S = 3600, 300 -- for how long a closed lease answers: whose owner was given up, and others
 local POISON_DEATHS = 3
 local LAPSES_BEFORE_SUSPECT, LAPSES_LIMIT = 3, 20
 local CODES_LIMIT = 32
@@ -128,7 +128,8 @@ end
 local function close(j, l, why)
   l.closed = why
   redis.call('HSET', K.lease .. l.token, 'closed', why)
-  redis.call('EXPIRE', K.lease .. l.token, ITEMS_MEMORY_S)
+  local is_given_up = why == 'lapsed' or why == 'child' or why == 'limit'
+  redis.call('EXPIRE', K.lease .. l.token, is_given_up and LATE_OWNER_S or REPEAT_S)
   redis.call('SREM', K.leases .. l.job, l.token)
   redis.call('ZREM', K.lease_ends, l.token)
   redis.call('ZREM', K.type_leases .. l.type, l.token)

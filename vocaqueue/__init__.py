@@ -33,7 +33,8 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .engine.app import create_celery_app
-    from .engine.queue import Job, QueueManager
+    from .engine.handle import Job
+    from .engine.queue import QueueManager
     from .store.events import Event
 
 __all__ = [
@@ -80,7 +81,7 @@ __all__ = [
 #: declares job types stays quick to import.
 _HEAVY = {
     "Event": "store.events",
-    "Job": "engine.queue",
+    "Job": "engine.handle",
     "QueueManager": "engine.queue",
     "create_celery_app": "engine.app",
 }

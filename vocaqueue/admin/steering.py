@@ -16,7 +16,8 @@ from .jobs import only_built, whole
 from .payloads import ok
 
 if TYPE_CHECKING:
-    from ..engine.queue import Job, QueueManager
+    from ..engine.handle import Job
+    from ..engine.queue import QueueManager
 
 
 class Nothing(JobParams):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
@@ -15,28 +13,26 @@ from pydantic import ValidationError
 from ..errors import (
     Detail,
     InvalidParams,
-    JobCancelled,
-    JobFailed,
     JobNotFound,
     NoItems,
     StoreUnavailable,
     WrongStatus,
 )
 from ..files import FileStore
-from ..job import JobRecord, JobStatus, Priority
+from ..job import JobStatus, Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings
-from ..store.events import Event, EventLog
+from ..store.events import EventLog
 from ..store.items import write_blocks
 from ..store.jobs import JobPage, Jobs, is_shut
 from ..store.ledger import Answer, Ledger
 from ..store.logins import Logins
 from .app import create_celery_app
+from .handle import Job
+from .listeners import Listener, Listeners
 from .tickets import TicketOffice
 
 log = logging.getLogger(__name__)
-
-Listener = Callable[[Event], None]
 
 
 class QueueManager:
@@ -54,7 +50,7 @@ class QueueManager:
         self.files = FileStore.from_url(settings.storage_url)
         self._jobs = Jobs(self.ledger, patience_s)
         self._office = TicketOffice(create_celery_app(settings, self.job_types), settings)
-        self._events = _Listeners(self.ledger)
+        self._events = Listeners(self.ledger)
 
     @classmethod
     def from_env(cls, **overrides: Any) -> QueueManager:
@@ -373,118 +369,3 @@ def _check_general(name: object, labels: object, delay_s: object) -> None:
         wrong.append(Detail("delay", "invalid", "delay must be seconds, 0 or more"))
     if wrong:
         raise InvalidParams("; ".join(detail.message for detail in wrong) + ".", wrong)
-
-
-class Job:
-    """A job as it was when it was read; `refresh` reads it again."""
-
-    def __init__(self, queue: QueueManager, record: JobRecord) -> None:
-        self.queue, self.record = queue, record
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.record, name)
-
-    def __repr__(self) -> str:
-        return f"<Job {self.record.id} {self.record.status.value} {self.record.progress.percent} %>"
-
-    def refresh(self) -> Job:
-        self.record = self.queue.get(self.record.id).record
-        return self
-
-    def wait(self, timeout: float | None = None) -> dict[str, Any] | None:
-        """
-        Wait until the job has ended; answers its result.
-
-        Args:
-            timeout: Seconds; None waits for ever.
-
-        Raises:
-            JobFailed, JobCancelled: It ended like that.
-            TimeoutError: It goes on.
-        """
-        self.wait_until_ended(timeout)
-        job = self.record
-        if job.status is JobStatus.FAILED:
-            raise JobFailed(self, (job.error or {}).get("message", "The job failed."))
-        if job.status is JobStatus.CANCELLED:
-            raise JobCancelled(self, f"Job “{job.id}” was cancelled.")
-        if not job.status.is_final:
-            raise TimeoutError(f"Job “{job.id}” is {job.status.value} after {timeout:g} s; it goes on.")
-        return job.result
-
-    def wait_until_ended(self, timeout: float | None) -> Job:
-        """Like `wait`, but answers the job in whatever state it is when it ends or the time is over."""
-        log_, until = self.queue.event_log, None if timeout is None else time.monotonic() + timeout
-        patience_s = self.queue.patience_s
-        at, run = self.queue.ledger.patiently(lambda: (log_.position(), log_.server_run()), patience_s)
-        self.refresh()
-        while not self.record.status.is_final:
-            left = 1.0 if until is None else until - time.monotonic()
-            if left <= 0:
-                break
-            try:
-                batch = log_.read(at, run, block_ms=max(1, round(min(left, 1.0) * 1000)))
-            except StoreUnavailable:  # `refresh` below says so after its patience
-                time.sleep(min(left, 0.5))
-                batch = []
-            if batch:
-                at = batch[-1].id.partition(".")[2]
-            if not batch or any(event.job_id == self.record.id for event in batch):
-                self.refresh()
-        return self
-
-
-class _Listeners:
-    """Handlers of events, and the one thread that runs them."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._handlers: list[tuple[str, Listener]] = []
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def add(self, name: str, handler: Listener) -> Callable[[], None]:
-        with self._lock:
-            self._handlers.append((name, handler))
-            if self._thread is None:
-                log_ = EventLog(self._ledger)
-                # The position is taken here, so that nothing that happens after `on` returns is missed.
-                position = log_.position()
-                self._thread = threading.Thread(
-                    target=self._run, args=(log_, position), daemon=True, name="vocaqueue-events"
-                )
-                self._thread.start()
-        return lambda: self.remove(name, handler)
-
-    def remove(self, name: str, handler: Listener) -> None:
-        with self._lock:
-            if (name, handler) in self._handlers:
-                self._handlers.remove((name, handler))
-
-    def close(self) -> None:
-        self._closed = True
-
-    def _run(self, log_: EventLog, position: str) -> None:
-        run = ""
-        while not self._closed:
-            try:
-                run = run or log_.server_run()
-                batch = log_.read(position, run, block_ms=1000)
-            except Exception as error:
-                run = ""  # the server may come back as another one
-                log.warning("no events for the moment", extra={"reason": str(error)})
-                time.sleep(1.0)
-                continue
-            for event in batch:
-                position = event.id.partition(".")[2]
-                self._deliver(event)
-
-    def _deliver(self, event: Event) -> None:
-        with self._lock:
-            wanted = [handler for name, handler in self._handlers if name in {event.name, "*"}]
-        for handler in wanted:
-            try:
-                handler(event)
-            except Exception:
-                log.exception("a handler of %s failed", event.name)

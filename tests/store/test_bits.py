@@ -105,3 +105,12 @@ def test_a_job_of_a_million_items_is_small(valkey: PrivateValkey, make_ledger: C
     assert client.zcard(ledger.keys("retry", "m")) == 5000
     assert int(job[b"failed"]) + int(job[b"completed"]) + 5000 <= 1_000_000
     assert cost() < 20_000_000
+
+
+def test_a_job_whose_blocks_have_gone_is_not_made(ledger):
+    """
+    Item blocks that expired before the job came: nothing is left behind, and the caller is told.
+    """
+    new = {"id": "a", "type": "toy", "priority": 3, "params": "{}", "total": 4, "attempts": 1, "backoff_ms": 100}
+    assert ledger.step("job_create", blocks="nothing", **new).state == "no_blocks"
+    assert ledger.client.keys(ledger.keys.prefix + "*") == []

@@ -111,6 +111,8 @@ class QueueManager:
             backoff_ms=round(job_type.limits.backoff_s * 1000),
             run_at=None if delay_s is None else self._now_ms() + round(delay_s * 1000),
         )
+        if answer.state == "no_blocks":
+            raise StoreUnavailable("the job's items were forgotten while it was being submitted; submit it again")
         self.ledger.wait_for_disk()
         self._send(answer)
         return self.get(job_id)

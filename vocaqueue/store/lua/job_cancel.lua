@@ -17,7 +17,7 @@ else
   if j.status == 'delayed' then
     put(j, 'run_at', nil)
     redis.call('ZREM', K.job_due, j.id)
-    move(j, 'active')
+    if move(j, 'active') then event('job-active', j) end
   end
   settle_line(j)
 end

@@ -3,8 +3,10 @@
 --
 -- a: id, type, priority (1-4), params, name, labels, warnings (JSON or text), created_by, total (absent: a plan finds it),
 --    blocks (key suffix of the item blocks written before), attempts, backoff_ms, run_at (ms, optional), places, events_kept
--- Answers {state = 'created'} or, when the id is there already (a repeat), {state = 'exists'}.
+-- Answers {state = 'created'} or, when the id is there already (a repeat), {state = 'exists'};
+-- {state = 'no_blocks'} when the item blocks have gone meanwhile, and nothing was made.
 if load(a.id) then return answer({ state = 'exists' }) end
+if has(a.blocks) and redis.call('EXISTS', K.items .. a.blocks) == 0 then return answer({ state = 'no_blocks' }) end
 
 local j = {
   _changed = {}, id = a.id, type = a.type, status = 'waiting', priority = a.priority, run = 1,

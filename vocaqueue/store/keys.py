@@ -26,7 +26,7 @@ KEYS: dict[str, str] = {
     "errors": "errors:",  # <id>  list    newest 10,000 failures, JSON [item, id, name, code, message, at, tries]
     "leases": "leases:",  # <id>  set     tokens of the live leases
     # One lease
-    "lease": "lease:",  # <token>  hash  see lua/lib/lease.lua; kept for an hour after it was closed
+    "lease": "lease:",  # <token>  hash  see lua/lib/lease.lua; goes a while after it was closed
     # One namespace
     "lease_ends": "lease-ends",  # zset  token -> end of the lease
     "type_leases": "type-leases:",  # <type>  zset  token -> end of the lease, run leases of the type

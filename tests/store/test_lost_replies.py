@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -117,6 +118,7 @@ class Life:
         self.step("job_create", id="c", type="toy", priority=2, params="{}", total=0, attempts=1, backoff_ms=100)
         self.step("job_remove", id="c")
         self.steered()
+        self.limited()
         self.step("event_add", event="worker-online", data={"type": "toy"})
         return self
 
@@ -134,7 +136,7 @@ class Life:
         self.step("job_promote", id="d", token="p1")
         self.step("job_priority", id="d", priority=1)
         for shut in (True, False):
-            self.step("gate_set", type="toy", shut=shut)
+            self.step("gate_set", gate="type:toy", shut=shut)
         self.step("job_hold", id="d", held=True)
         self.step("job_hold", id="d", held=False)
         job = self.ledger.keys("job", "d")
@@ -147,6 +149,29 @@ class Life:
                 more = self.claim("d1-more", int(self.ledger.client.hget(job, "line")), job="d", finishes=False)
                 self.step("lease_commit", token="d1-more", seq=1, done=more.data["ranges"], jitter=0, close=True)
                 self.step("job_retry", id="d", token="r1")
+
+    def limited(self) -> None:
+        """A job of a type with a rate and a cap: a provider refuses a call, then a run of failures holds the type."""
+        given = {"priority": 3, "params": "{}", "total": 4, "attempts": 3, "backoff_ms": 100}
+        self.step("job_create", id="e", type="rated", **given)
+        declared = json.dumps({"account": None, "account_rate": None, "cap": 1, "rate": None})
+        self.step("limits_declare", types=[["rated", declared]])
+        rate = {"max": 10, "window_ms": 1000, "burst": 0}
+        self.step("limits_set", type="rated", rate=rate, cap=2)
+        job = self.ledger.keys("job", "e")
+        taken = self.claim("e1", 1, job="e", finishes=False, at_once=2)
+        assert len(taken.data["permits"]) == 2
+        self.now += 300
+        self.step("lease_permits", token="e1", want=2)
+        self.step("lease_commit", token="e1", seq=1, limited=[[0, 700]], jitter=0, close=True, unused=1)
+        self.now += 1000
+        self.step("limits_wake", limit=10)
+        taken = self.claim("e2", int(self.ledger.client.hget(job, "line")), job="e", finishes=False, at_once=2)
+        assert taken.state == "lease"
+        busy = [[item, "w", "w", "busy", "a sentence", True, 100] for item in taken.data["ranges"][0][:1]]
+        self.step("lease_commit", token="e2", seq=1, failed=busy, jitter=0, close=True, breaker=[1, 1])
+        self.step("gate_set", gate="type:rated", shut=False)
+        self.step("job_cancel", id="e")
 
     def end(self) -> dict[str, Any]:
         """All keys, but for what a repeat may leave behind: an event without a job is said twice rather than never."""
@@ -179,7 +204,7 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
 
 
-@pytest.mark.parametrize("which", range(70))
+@pytest.mark.parametrize("which", range(100))
 def test_a_lost_reply_changes_nothing(make_ledger: Any, truth: Life, which: int) -> None:
     """
     The reply to any one step is lost, the ledger makes it again by itself, and everything ends as without the loss.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import jobs, page, steering, system
+from . import jobs, limits, page, steering, system
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
@@ -51,6 +51,7 @@ def create_admin_blueprint(
     blueprint.hub = Hub(queue)
     jobs.add_routes(blueprint, queue, uploads)
     steering.add_routes(blueprint, queue)
+    limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
     page.add_routes(blueprint)
     blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")

@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 CLAIM_PATIENCE_S = 30.0
 STEP_PATIENCE_S = 1.0  #: after that no further item is begun until the ledger answers
 FLUSH_EVERY_S = 0.01  #: while a commit runs the next outcomes gather, so a busy chunk commits in batches by itself
-GRACE_S = 8.0  #: for what is in hand when the worker is being stopped or the job cancelled
+GRACE_S = 8.0  #: for what is in hand when the worker is being stopped
+CANCEL_GRACE_S = 5.5  #: when its job is being cancelled, which is noticed within a heartbeat: ten seconds in all
 FIRST_CHUNK = 10
 
 _runtime: Runtime | None = None
@@ -223,7 +224,7 @@ class _Run:
         now = time.monotonic()
         is_hurried = self.runtime.is_stopping or (self.holder.stop and not self.holder.is_lost)
         if self.grace_until is None and is_hurried:
-            self.grace_until = now + GRACE_S
+            self.grace_until = now + (GRACE_S if self.runtime.is_stopping else CANCEL_GRACE_S)
         return now > self.given_up_at or (self.grace_until is not None and now > self.grace_until)
 
     def _items(self, claimed: Sequence[Sequence[int]]) -> list[Item]:

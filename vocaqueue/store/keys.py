@@ -37,7 +37,7 @@ KEYS: dict[str, str] = {
     "sent": "sent:",  # <type>:<p>  zset  job -> when its newest ticket was sent and not used yet
     "line": "line:",  # <type>:<p>  zset  job -> turn; jobs that have a place in the line, and so a ticket
     "backlog": "backlog:",  # <type>:<p>  zset  job -> turn; jobs that wait for a place
-    "types": "types",  # set   every type that ever had a job
+    "types": "types",  # set   every type that ever had a job or was declared
     "lines": "lines",  # set   "<type>:<p>" of every line that ever was
     "gates": "gates",  # hash  "all" or "type:<type>" -> since when it is held
     "gate_reasons": "gate-reasons",  # hash  gate -> JSON {code, message}; of those that a breaker shut

@@ -172,6 +172,7 @@ end
 local function declare_limits(type_name, declared)
   if not has(declared) or redis.call('HGET', K.limits .. type_name, 'declared') == declared then return end
   local d = cjson.decode(declared)
+  redis.call('SADD', K.types, type_name)
   redis.call('HSET', K.limits .. type_name, 'declared', declared, 'account', has(d.account) and d.account or '')
   if redis.call('HGET', K.limits .. type_name, 'cap_set') ~= '1' then
     redis.call('HSET', K.limits .. type_name, 'cap', has(d.cap) and int(d.cap) or '')

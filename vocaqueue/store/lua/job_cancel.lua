@@ -5,8 +5,9 @@
 -- Answers {state = 'cancelled' | 'stopping' | 'gone'} or {state = 'refused', status = …} when the job has ended.
 local j = load(a.id)
 if not j then return answer({ state = 'gone' }) end
-if is_repeated(j) then return answer({ state = is_final(j) and 'cancelled' or 'stopping' }) end
-if is_final(j) then return answer({ state = 'refused', status = j.status }) end
+local told = told_before(j.acts)
+if told then return told end
+if is_final(j) then return answer_act(j, { state = 'refused', status = j.status }) end
 if not has(j.stop) then put(j, 'stop', 'cancelled') end
 if not j.started_at then
   end_job(j)
@@ -21,4 +22,4 @@ else
   end
   settle_line(j)
 end
-return answer({ state = is_final(j) and 'cancelled' or 'stopping' })
+return answer_act(j, { state = is_final(j) and 'cancelled' or 'stopping' })

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from .world import CHOICE, FATE, World
+from .world import CHOICE, FATE, Holder, World
 
 
 class Deaths(World):
@@ -24,12 +24,12 @@ class Deaths(World):
     def keep(self, choice: int) -> None:
         """A main process speaks for its children, those of which the ledger knows better among them."""
         held = [holder for at, holder in enumerate(self.holders) if not holder.dead and choice >> at & 1]
-        tickets = {(holder.job, holder.ticket) for holder in held}
+        tickets = {(holder.job, holder.ticket, holder.name) for holder in held}
         answer = self.step("lease_keep", held=sorted(tickets))
         kept = 0
         for job in self.model.jobs.values():
             for lease in job.leases.values():
-                if (job.id, lease.ticket) in tickets:
+                if (job.id, lease.ticket, lease.holder) in tickets:
                     kept += 1
                     self.model.renew(lease.token, self.now)
         assert answer.data["kept"] == kept
@@ -40,13 +40,15 @@ class Deaths(World):
         holder = self.awake[choice % len(self.awake)]
         if really:
             holder.dead = True
-        self.report_death(holder.job, holder.ticket, how, fate)
+        self.report_death(holder, how, fate)
         self.verify()
 
-    def report_death(self, job_id: str, ticket: int, how: str, fate: str) -> None:
-        answer = self.step("lease_died", fate, job=job_id, ticket=ticket, how=how)
+    def report_death(self, holder: Holder, how: str, fate: str = "told") -> None:
+        """By its parent, who means this child and no other that may have got the same number."""
+        job_id = holder.job
+        answer = self.step("lease_died", fate, job=job_id, ticket=holder.ticket, holder=holder.name, how=how)
         job = self.model.jobs.get(job_id)
-        closed = self.model.died(job, ticket, how, self.now) if job else None
+        closed = self.model.died(job, holder.ticket, holder.name, how, self.now) if job else None
         assert answer.state == "ok"
         assert bool(answer.data.get("blamed")) is (closed is not None), f"18: {answer}, the model closed {closed}"
         if closed is not None and closed.kind == "run" and job is not None and not job.has_ended:

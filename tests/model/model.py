@@ -50,6 +50,7 @@ class Lease:
     token: str
     kind: str
     ticket: int
+    holder: str
     end: int
     last_end: int
     items: set[int]  #: that it was given
@@ -212,10 +213,19 @@ class Model:
     # ---- leases
 
     def claim(
-        self, job: Job, token: str, kind: str, items: Iterable[int], ticket: int, fence: int, now: int, hard_ms: int
+        self,
+        job: Job,
+        token: str,
+        kind: str,
+        items: Iterable[int],
+        ticket: int,
+        holder: str,
+        fence: int,
+        now: int,
+        hard_ms: int,
     ) -> None:
         last_end = now + hard_ms + BEYOND_LIMIT_MS
-        lease = Lease(token, kind, ticket, min(now + self.lease_ms, last_end), last_end, set(items))
+        lease = Lease(token, kind, ticket, holder, min(now + self.lease_ms, last_end), last_end, set(items))
         for i in lease.items:
             item = job.items[i]
             item.may, item.token = {"lease"}, token
@@ -299,9 +309,9 @@ class Model:
         job.leases.pop(lease.token)
         return back
 
-    def died(self, job: Job, ticket: int, how: str, now: int) -> Lease | None:
+    def died(self, job: Job, ticket: int, holder: str, how: str, now: int) -> Lease | None:
         """The lease that was closed, if there was one."""
-        lease = next((each for each in job.leases.values() if each.ticket == ticket), None)
+        lease = next((each for each in job.leases.values() if (each.ticket, each.holder) == (ticket, holder)), None)
         if lease is None:
             return None
         back = self.give_back(job, lease)

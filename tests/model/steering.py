@@ -99,7 +99,7 @@ class Steering(Callers, Deaths, Holders, Tickets):
                     self.verify()
                 holder.frozen = True
                 if holder.token in job.leases:
-                    self.report_death(job.id, holder.ticket, "child", "told")
+                    self.report_death(holder, "child")
                     self.verify()
         if not job.has_ended:
             self.cancel_job(job)
@@ -112,13 +112,15 @@ class Steering(Callers, Deaths, Holders, Tickets):
             self.retry_job(job, ["bad_row"] if choice % 4 == 1 else None, fate)
 
     @precondition(lambda self: self.model.jobs)
-    @rule(name=st.sampled_from(GATES), shut=st.sampled_from([True, False, False]), fate=FATE)
-    def gate(self, name: str, shut: bool, fate: str) -> None:
-        """Everything or a type is held, or let go on; one write, however many jobs there are."""
+    @rule(name=st.sampled_from(GATES), shut=st.sampled_from([True, False, False]), arrive=st.booleans(), fate=FATE)
+    def gate(self, name: str, shut: bool, arrive: bool, fate: str) -> None:
+        """Everything or a type is held, or let go on, in one write; tickets that are on their way may arrive then."""
         answer = self.step("gate_set", fate, type=name, shut=shut, token=self.new("act"))
         assert answer.state == "ok"
         assert answer.data["changed"] is self.model.set_gate(name, shut)
         self.verify()
+        if arrive and shut:
+            self.deliver_in_order(4)
 
     def steer_the_removed(self, choice: int) -> None:
         """20: late acts on a job that was taken away leave nothing."""

@@ -43,9 +43,9 @@ class Tickets(World):
     def claim(self, ticket: Ticket, fate: str = "told") -> Holder | None:
         job = self.model.jobs.get(ticket.job_id)
         before = self.read()
-        token = self.new("token")
+        token, name = self.new("token"), self.new("child")
         answer = self.step(
-            "lease_claim", fate, job=ticket.job_id, ticket=ticket.number, token=token, holder="a test", hard_ms=HARD_MS,
+            "lease_claim", fate, job=ticket.job_id, ticket=ticket.number, token=token, holder=name, hard_ms=HARD_MS,
             finishes=FINISHES[ticket.type], first=self.first, chunk_ms=2000, chunk_max=self.chunk_max,
         )  # fmt: skip
         if job is None:  # created in a second that was forgotten
@@ -67,8 +67,8 @@ class Tickets(World):
         kind, fence = answer.data["kind"], int(answer.data["fence"])
         items = [i for a, b in answer.data.get("ranges", []) for i in range(a, b)]
         assert fence > max(self.model.fences, default=0) or (self.cuts and self.went_back), "7: a fence came again"
-        self.model.claim(job, token, kind, items, ticket.number, fence, self.now, HARD_MS)
-        holder = Holder(token, job.id, ticket.number, kind, items)
+        self.model.claim(job, token, kind, items, ticket.number, name, fence, self.now, HARD_MS)
+        holder = Holder(token, job.id, ticket.number, kind, items, name)
         self.holders.append(holder)
         return holder
 

@@ -36,6 +36,7 @@ class Holder:
     ticket: int
     kind: str
     hand: list[int]
+    name: str  #: the child of a main process
     seq: int = 0
     frozen: bool = False
     dead: bool = False
@@ -64,7 +65,7 @@ class World(RuleBasedStateMachine):
         self.to_tell: list[list[Any]] = []
         self.holders: list[Holder] = []
         self.made: list[Made] = []
-        self.numbers = {"job": 0, "token": 0, "act": 0, "server": 1}
+        self.numbers = {"job": 0, "token": 0, "act": 0, "child": 0, "server": 1}
         self.went_back = False
         self.cuts = 0
         self.snapshot: tuple[Any, ...] | None = None

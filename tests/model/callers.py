@@ -66,7 +66,9 @@ class Callers(World):
         self.verify()
 
     def remove(self, choice: int) -> None:
-        job = self.some_job(choice)
+        ended = [job for job in self.model.jobs.values() if job.has_ended]
+        jobs = (choice % 4 and ended) or list(self.model.jobs.values())
+        job = jobs[choice % len(jobs)]
         answer = self.step("job_remove", id=job.id)
         assert answer.state == ("removed" if job.has_ended else "refused")
         if job.has_ended:

@@ -112,15 +112,21 @@ class Steering(Callers, Deaths, Holders, Tickets):
             self.retry_job(job, ["bad_row"] if choice % 4 == 1 else None, fate)
 
     @precondition(lambda self: self.model.jobs)
-    @rule(name=st.sampled_from(GATES), shut=st.sampled_from([True, False, False]), arrive=st.booleans(), fate=FATE)
-    def gate(self, name: str, shut: bool, arrive: bool, fate: str) -> None:
-        """Everything or a type is held, or let go on, in one write; tickets that are on their way may arrive then."""
+    @rule(name=st.sampled_from(GATES), what=st.sampled_from(["shut", "open", "open", "both", "both"]), fate=FATE)
+    def gate(self, name: str, what: str, fate: str) -> None:
+        """Everything or a type is held, or let go on, or held while the tickets arrive that are on their way."""
+        if what != "open":
+            self.set_gate(name, True, fate)
+        if what == "both":
+            self.deliver_in_order(4)
+        if what != "shut":
+            self.set_gate(name, False, fate)
+
+    def set_gate(self, name: str, shut: bool, fate: str = "told") -> None:
         answer = self.step("gate_set", fate, type=name, shut=shut, token=self.new("act"))
         assert answer.state == "ok"
         assert answer.data["changed"] is self.model.set_gate(name, shut)
         self.verify()
-        if arrive and shut:
-            self.deliver_in_order(4)
 
     def steer_the_removed(self, choice: int) -> None:
         """20: late acts on a job that was taken away leave nothing."""
@@ -145,12 +151,7 @@ class Steering(Callers, Deaths, Holders, Tickets):
 
     def let_everything_go_on(self) -> None:
         for name in sorted(self.model.gates):
-            self.gate_opens(name)
+            self.set_gate(name, False)
         for job in self.model.jobs.values():
             if job.held:
                 self.hold_job(job, False)
-
-    def gate_opens(self, name: str) -> None:
-        self.step("gate_set", type=name, shut=False, token=self.new("act"))
-        self.model.set_gate(name, False)
-        self.verify()

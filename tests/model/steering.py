@@ -123,7 +123,7 @@ class Steering(Callers, Deaths, Holders, Tickets):
             self.set_gate(name, False, fate)
 
     def set_gate(self, name: str, shut: bool, fate: str = "told") -> None:
-        answer = self.step("gate_set", fate, type=name, shut=shut, token=self.new("act"))
+        answer = self.step("gate_set", fate, gate=f"type:{name}" if name else "all", shut=shut, token=self.new("act"))
         assert answer.state == "ok"
         assert answer.data["changed"] is self.model.set_gate(name, shut)
         self.verify()

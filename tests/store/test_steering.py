@@ -182,10 +182,10 @@ def test_an_act_on_a_gate_that_arrives_again_late_counts_once(desk: Desk) -> Non
     """
     A copy of "go on" that arrives after "hold everything" does not open the gate again.
     """
-    desk.step("gate_set", type="", shut=True, token="shut")
-    opened = desk.step("gate_set", type="", shut=False, token="open")
-    desk.step("gate_set", type="", shut=True, token="shut again")
-    again = desk.step("gate_set", type="", shut=False, token="open")
+    desk.step("gate_set", gate="all", shut=True, token="shut")
+    opened = desk.step("gate_set", gate="all", shut=False, token="open")
+    desk.step("gate_set", gate="all", shut=True, token="shut again")
+    again = desk.step("gate_set", gate="all", shut=False, token="open")
     assert again.data == opened.data == {"changed": True}
     assert desk.ledger.client.hkeys(desk.ledger.keys("gates")) == [b"all"]
 
@@ -198,7 +198,7 @@ def test_counts_and_jobs_agree_on_what_is_held(desk: Desk) -> None:
     desk.create("b", total=1)
     desk.settle(desk.claim("a"), failed=failed(0, code="busy", again=True), close=False)
     desk.claim("b")
-    desk.step("gate_set", type="toy", shut=True, token="shut")
+    desk.step("gate_set", gate="type:toy", shut=True, token="shut")
     jobs = Jobs(desk.ledger)
     assert (jobs.get("a").status, jobs.get("b").status) == (JobStatus.PAUSED, JobStatus.ACTIVE)
     counts = jobs.counts(["toy"])["types"]["toy"]

@@ -25,7 +25,7 @@ class LedgerMachine(Steering, Passes, Repeats, Disk):
     @precondition(lambda self: self.model.jobs)
     @rule(
         choice=CHOICE,
-        what=st.sampled_from(["cancel", "remove", "loses", "any", "away", "back", "strangers"]),
+        what=st.sampled_from(["cancel", "remove", "remove", "loses", "any", "away", "back", "strangers"]),
         fate=FATE,
     )
     def trouble_elsewhere(self, choice: int, what: str, fate: str) -> None:

@@ -94,8 +94,7 @@ class Steering(Callers, Deaths, Holders, Tickets):
         for holder in self.awake:
             if holder.job == job.id and holder.token in job.leases:
                 if holder.kind == "run" and choice % 2:
-                    rest = dict.fromkeys(holder.hand[1:], "failed")
-                    self.hand_in(holder, dict.fromkeys(holder.hand[:1], "open") | rest, close=False)
+                    self.hand_in(holder, dict.fromkeys(holder.hand, "failed"), close=False)
                     self.verify()
                 holder.frozen = True
                 if holder.token in job.leases:
@@ -109,7 +108,7 @@ class Steering(Callers, Deaths, Holders, Tickets):
                 self.do_all(holder)
             self.verify()
         if job.has_ended:
-            self.retry_job(job, ["bad_row"] if choice % 4 == 1 else None, fate)
+            self.retry_job(job, ["bad_row"] if choice % 2 else None, fate)
 
     @precondition(lambda self: self.model.jobs)
     @rule(name=st.sampled_from(GATES), what=st.sampled_from(["shut", "open", "open", "both", "both"]), fate=FATE)

@@ -14,6 +14,7 @@ from .model import SETTLED, Job, Model
 from .real import Real, RealJob
 
 STATUSES = ("waiting", "active", "delayed", "paused", "completed", "failed", "cancelled")
+ENDED = {"completed", "failed", "cancelled"}
 ENDS = {"job-completed", "job-failed", "job-cancelled"}
 GROWING = ("last", "line", "min", "run")
 
@@ -152,6 +153,9 @@ def inv_13_indexes(real: Real) -> None:
         for kind in {job.fields["type"] for job in jobs.values()}:
             of_type = {i for i in mine if jobs[i].fields["type"] == kind}
             assert set(real.zset(f"by-type-status:{kind}:{status}")) == of_type, f"13: {kind} {status}"
+        for kind in {job.fields["type"] for job in jobs.values()}:
+            of_kind = {i for i in mine if jobs[i].fields["type"] == kind and jobs[i].has_ended}
+            assert set(real.zset(f"ended-of:{kind}:{status}")) == of_kind, f"13: ended of {kind} {status}"
         ended = set(real.zset(f"ended:{status}"))
         assert ended == (mine if status in {"completed", "failed", "cancelled"} else set()), f"13: ended {status}"
     for kind in {job.fields["type"] for job in jobs.values()}:
@@ -194,6 +198,15 @@ def inv_12_21_the_streams_tell_the_same(real: Real) -> None:
         job_id = event.get("job")
         if job_id not in real.jobs:  # a worker's event, or a job that was removed
             continue
+        if event["event"] == "job-removed":  # it came back later
+            continue
+        if event["event"] == "job-restored":  # as it was, which may be long before or after an end
+            ends[job_id], last[job_id] = int(event["data"]["status"] in ENDED), event["data"]
+            progress = event["data"]["progress"]
+            counters[job_id] = tuple(int(progress[name]) for name in ("completed", "failed", "skipped"))
+            continue
+        if event["event"] == "job-retrying":  # a new run begins
+            ends[job_id], counters[job_id] = 0, (0, 0, 0)
         assert ends[job_id] == 0, f"12: {event['event']} after the end of {job_id}"
         ends[job_id] += event["event"] in ENDS
         progress = event["data"]["progress"]

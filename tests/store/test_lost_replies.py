@@ -115,8 +115,9 @@ class Life:
         self.step("job_cancel", id="b")
         self.step("lease_commit", token="t9", seq=1, done=[[0, 1]], cost_nano=2, jitter=0, close=True)
         self.step("job_create", id="c", type="toy", priority=2, params="{}", total=0, attempts=1, backoff_ms=100)
-        self.step("job_remove", id="c")
+        self.step("job_remove", id="c", token="rm-c", with_files=True)
         self.steered()
+        self.binned()
         self.step("event_add", event="worker-online", data={"type": "toy"})
         return self
 
@@ -147,6 +148,22 @@ class Life:
                 more = self.claim("d1-more", int(self.ledger.client.hget(job, "line")), job="d", finishes=False)
                 self.step("lease_commit", token="d1-more", seq=1, done=more.data["ranges"], jitter=0, close=True)
                 self.step("job_retry", id="d", token="r1")
+
+    def binned(self) -> None:
+        """Two jobs that never began are read, taken away in one step, and one of them comes back."""
+        given = {"type": "toy", "priority": 3, "params": "{}", "total": 2, "attempts": 1, "backoff_ms": 100}
+        for job in ("e", "f"):
+            self.step("job_create", id=job, **given)
+        ((_, seen, _, packed), _) = self.ledger.ask(
+            "jobs_read", ids=["e", "f"], what="unbegun", bytes=10**6, items=10**6
+        )
+        self.client.steps += 1
+        self.names.append("jobs_read")
+        jobs = [["e", seen.decode()], ["f", ""], ["a", ""], ["nobody", ""]]
+        taken = self.step("jobs_remove", jobs=jobs, what="unbegun", action="empty", token="rm-ef")
+        assert taken.data["removed"] == 2
+        assert [code for _, code, _ in taken.data["skipped"]] == ["wrong_status", "job_not_found"]
+        assert self.step("job_restore", id="e", token="back", blob=packed).state == "restored"
 
     def end(self) -> dict[str, Any]:
         """All keys, but for what a repeat may leave behind: an event without a job is said twice rather than never."""
@@ -179,7 +196,7 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
 
 
-@pytest.mark.parametrize("which", range(70))
+@pytest.mark.parametrize("which", range(80))
 def test_a_lost_reply_changes_nothing(make_ledger: Any, truth: Life, which: int) -> None:
     """
     The reply to any one step is lost, the ledger makes it again by itself, and everything ends as without the loss.

@@ -15,6 +15,7 @@ import click
 from ..errors import BadRequest, NotSupported, VocaqueueError
 from ..job import JobRecord
 from ..settings import Settings
+from . import removal
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -391,6 +392,10 @@ def _until_stopped(run: Callable[[Callable[[], bool]], None]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     run(lambda: stopped)
+
+
+for command in removal.COMMANDS:
+    main.add_command(command)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from ..job import JobRecord, JobStatus, iso
 from ..store.jobs import JobPage
 
 if TYPE_CHECKING:
+    from ..archive.bin import BinPage
     from ..engine.queue import QueueManager
 
 COLOURS = {
@@ -55,6 +56,23 @@ def jobs_table(page: JobPage) -> None:
             f"{progress.completed + progress.skipped}/{total}",
             str(progress.failed or ""),
             iso(job.created_at_ms) or "",
+        )
+    console.print(table)
+    if page.total_pages > 1:
+        console.print(f"Page {page.page} of {page.total_pages}, {page.total} jobs.")
+
+
+def bin_table(page: BinPage) -> None:
+    if not page.items:
+        console.print("The bin is empty." if page.total == 0 else f"Page {page.page} is empty.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("job", "name", "was", "by", "removed by", "until"):
+        table.add_column(heading, no_wrap=heading == "job")
+    for entry in page.items:
+        until = iso(entry.expires_at_ms) or ""
+        table.add_row(
+            entry.job_id, entry.name or "", _coloured(entry.status), entry.action, entry.removed_by or "", until
         )
     console.print(table)
     if page.total_pages > 1:

@@ -310,6 +310,28 @@ def test_what_expired_goes_with_its_files(queue, housekeeping, monkeypatch):
     assert not queue.in_bin(again)
 
 
+def test_who_waits_for_a_removed_job_is_told(queue):
+    """
+    `wait` raises JobNotFound when a bulk act takes the job away, also while other jobs keep the stream busy.
+    """
+    job = queue.get(queue.waiting())
+    told: list[Exception] = []
+
+    def wait() -> None:
+        try:
+            job.wait(60)
+        except JobNotFound as error:
+            told.append(error)
+
+    waits = threading.Thread(target=wait)
+    waits.start()
+    queue.empty()
+    while waits.is_alive():
+        queue.cancel(queue.waiting())
+        waits.join(0.05)
+    assert len(told) == 1
+
+
 def test_the_events_of_removal_and_return(queue):
     """
     One job says `job-removed`, many say one `jobs-changed`, and one that comes back says `job-restored` with its state.

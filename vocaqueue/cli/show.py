@@ -176,7 +176,9 @@ def follow(queue: QueueManager, job_ids: list[str], *, quiet: bool = False) -> b
         while not all(job.status.is_final for job in jobs.values()):
             try:
                 batch = log.read(position, run, block_ms=1000)
-                changed = [j for j in jobs if not batch or any(event.job_id == j for event in batch)]
+                # A bulk act that removes jobs has one event for all of them.
+                everything = not batch or any(event.name == "jobs-changed" for event in batch)
+                changed = [j for j in jobs if everything or any(event.job_id == j for event in batch)]
                 position = batch[-1].id.partition(".")[2] if batch else position
                 for job_id in changed:
                     draw(job_id)

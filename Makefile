@@ -25,7 +25,7 @@ imports: .venv/dev.stamp
 
 # Servers and browsers that the tests use where they are there (root, Debian).
 ci-deps:
-	apt-get update -q && apt-get install -q -y --no-install-recommends chromium fonts-nanum wordnet-base
+	apt-get update -q && apt-get install -q -y --no-install-recommends chromium fonts-nanum postgresql wordnet-base
 
 bench: .venv/dev.stamp
 	@$(BIN)/python -m benchmarks

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -43,6 +43,9 @@ class WebQueue(QueueManager):
 
     def prepare(self, job_type: JobType, params: JobParams) -> Prepared:
         return off_loop(super().prepare, job_type, params)
+
+    def aside(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        return off_loop(call, *arguments, **options)
 
 
 def create_app(settings: Settings | None = None) -> Flask:

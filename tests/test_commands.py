@@ -88,3 +88,49 @@ def test_doctor_names_settings_and_parts(cli) -> None:
     states = {check["part"]: check["state"] for check in found["checks"]}
     assert states["database"] == states["files"] == states["job types"] == "ok"
     assert states["workers for toy"] == "warning"
+
+
+def test_jobs_are_removed_and_brought_back(cli) -> None:
+    """Cancelled, deleted, restored, cleaned; waiting ones emptied; several at once in bulk."""
+    first, second, third = (cli("submit", "noop", "-p", "total=1").stdout.strip() for _ in range(3))
+    refused = cli("delete", first)
+    assert refused.exit_code == 1
+    assert "is waiting; only a job that has ended can be deleted; cancel it first" in refused.stderr
+    cli("cancel", first)
+    assert f"vocaqueue restore {first}" in cli("delete", first).stdout
+    assert json.loads(cli("bin", "--json").stdout)["items"][0]["jobId"] == first
+    assert first in cli("bin").stdout
+    assert f"{first} is cancelled." in cli("restore", first).stdout
+    assert cli("restore", first).exit_code == 1
+    assert "The bin is empty." in cli("bin").stdout
+    assert json.loads(cli("clean", "--grace", "0", "--status", "cancelled", "--json").stdout)["affected"] == 1
+    assert "1 waiting job removed." in cli("empty", "--type", "noop", "--limit", "1").stdout
+    assert json.loads(cli("jobs", "--json").stdout)["items"][0]["id"] == second
+    shown = json.loads(cli("bulk", "pause", "--type", "noop", "--dry-run", "--json").stdout)
+    assert (shown["count"], shown["first"][0]["jobId"]) == (1, second)
+    assert "pause: 1 jobs, 0 skipped." in cli("bulk", "pause", "--preview", shown["previewId"]).stdout
+    deleted = cli("bulk", "delete", second, third)
+    assert "job_not_found: 1" in deleted.stdout
+    assert "wrong_status: 1" in deleted.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("clean",), "--grace"),
+        (("clean", "--grace", "-1"), "grace must be"),
+        (("clean", "--grace", "0", "--status", "waiting"), "waiting"),
+        (("empty", "--type", "nope"), "Known types"),
+        (("empty", "--limit", "0"), "limit"),
+        (("bulk", "cancel"), "Name jobs"),
+        (("bulk", "stop", "a"), "stop"),
+        (("bulk", "cancel", "--preview", "x"), "Ask for a new one"),
+        (("bulk", "cancel", "--type", "nope"), "Known types"),
+    ],
+)
+def test_removing_wrongly_is_a_sentence(cli, words, says) -> None:
+    """Nonsense ends with exit status 2 and one sentence."""
+    result = cli(*words)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert "Traceback" not in result.output

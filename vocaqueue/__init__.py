@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import (
+    ArchiveUnavailable,
     BadRequest,
     BadSettings,
     Detail,
@@ -18,8 +19,11 @@ from .errors import (
     JobFailed,
     JobNotFound,
     NoItems,
+    NoPreview,
+    NotInBin,
     NotSupported,
     StoreUnavailable,
+    TooMany,
     UnknownType,
     VocaqueueError,
     WrongStatus,
@@ -29,18 +33,22 @@ from .handler import Context, Handler
 from .job import ItemError, JobRecord, JobStatus, Priority, Progress
 from .outcome import Item, JobFatal, Outcome, Plan
 from .rates import Rate
-from .registry import JobParams, JobType, Limits, Prepared, Registry, load_registry
+from .registry import JobParams, JobType, Limits, Prepared, Registry, Retention, load_registry
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from .archive.bin import BinEntry
     from .engine.app import create_celery_app
+    from .engine.bulk import JobFilter
     from .engine.handle import Job
     from .engine.queue import QueueManager
     from .store.events import Event
 
 __all__ = [
+    "ArchiveUnavailable",
     "BadRequest",
     "BadSettings",
+    "BinEntry",
     "Context",
     "Detail",
     "Event",
@@ -54,6 +62,7 @@ __all__ = [
     "JobEnded",
     "JobFailed",
     "JobFatal",
+    "JobFilter",
     "JobNotFound",
     "JobParams",
     "JobRecord",
@@ -61,6 +70,8 @@ __all__ = [
     "JobType",
     "Limits",
     "NoItems",
+    "NoPreview",
+    "NotInBin",
     "NotSupported",
     "Outcome",
     "Plan",
@@ -70,8 +81,10 @@ __all__ = [
     "QueueManager",
     "Rate",
     "Registry",
+    "Retention",
     "Settings",
     "StoreUnavailable",
+    "TooMany",
     "UnknownType",
     "VocaqueueError",
     "WrongStatus",
@@ -82,8 +95,10 @@ __all__ = [
 #: Names that bring Celery and Redis with them: loaded when they are first asked for, so that a module which only
 #: declares job types stays quick to import.
 _HEAVY = {
+    "BinEntry": "archive.bin",
     "Event": "store.events",
     "Job": "engine.handle",
+    "JobFilter": "engine.bulk",
     "QueueManager": "engine.queue",
     "create_celery_app": "engine.app",
 }

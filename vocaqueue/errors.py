@@ -6,11 +6,15 @@ Every error that vocaqueue raises on purpose.
     ├── BadRequest             a job cannot be accepted as it was asked for
     │   ├── UnknownType        no job type of that name is registered
     │   ├── InvalidParams      the parameters do not fit the type's model
-    │   └── NoItems            the request selects nothing
+    │   ├── NoItems            the request selects nothing
+    │   ├── TooMany            the request names or selects more than one act takes
+    │   └── NoPreview          a bulk act names a preview that is unknown, too old, or of another act
     ├── JobNotFound            no such job, or it was removed
+    │   └── NotInBin           no such job in the bin, or not any more
     ├── WrongStatus            the job's status does not allow it
     ├── NotSupported           known, but not part of this version
     ├── StoreUnavailable       Redis/Valkey is away, or refuses to write
+    ├── ArchiveUnavailable     the database of DATABASE_URL is away, or refuses to write
     └── JobEnded               raised by `Job.wait`
         ├── JobFailed
         └── JobCancelled
@@ -86,12 +90,27 @@ class NoItems(BadRequest):
     code = "no_items"
 
 
+class TooMany(BadRequest):
+    code = "too_large"
+
+
+class NoPreview(BadRequest):
+    code = "preview_not_found"
+
+
 class JobNotFound(VocaqueueError):
     code = "job_not_found"
 
     def __init__(self, job_id: str) -> None:
         self.job_id = job_id
         super().__init__(f"There is no job “{job_id}”.")
+
+
+class NotInBin(JobNotFound):
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.args = (f"There is no job “{job_id}” in the bin; a removed job stays there for 24 hours.",)
+        self.message = self.args[0]
 
 
 class WrongStatus(VocaqueueError):
@@ -115,6 +134,16 @@ class StoreUnavailable(VocaqueueError):
         super().__init__(
             f"The job store (Redis/Valkey) does not answer: {reason}. "
             "Nothing was lost; try again in a few seconds, or run `vocaqueue doctor`."
+        )
+
+
+class ArchiveUnavailable(VocaqueueError):
+    code = "archive_unavailable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The database of the bin (DATABASE_URL) cannot be used: {reason}. Nothing was lost; what was removed "
+            "before is in the bin. Mend it or make room, and do it again; or skip the bin, which removes jobs for good."
         )
 
 

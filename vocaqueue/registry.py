@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from .errors import BadSettings, UnknownType
+from .job import JobStatus
 from .rates import Rate
 
 PAID_RATE = Rate(10, 10.0)  #: of a provider's account that nobody has configured
@@ -80,6 +81,32 @@ class Limits:
         return json.dumps(rates | {"account": self.account, "cap": self.max_running_chunks}, sort_keys=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Retention:
+    """
+    For how long, and how many of, a type's ended jobs are kept; what is over goes for good, with its files.
+
+    None is no limit. A restored job's age begins anew.
+    """
+
+    completed_s: float | None = 30 * 86_400.0
+    completed_most: int | None = 10_000
+    failed_s: float | None = 90 * 86_400.0
+    failed_most: int | None = None
+    cancelled_s: float | None = 30 * 86_400.0
+    cancelled_most: int | None = 10_000
+
+    def __post_init__(self) -> None:
+        for name in self.__dataclass_fields__:
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < float("inf"):
+                raise BadSettings(f"Retention.{name} must be 0 or more, or None for no limit, not {value}")
+
+    def of(self, status: JobStatus) -> tuple[float | None, int | None]:
+        """(seconds, number) for jobs that ended in this status."""
+        return getattr(self, f"{status.value}_s"), getattr(self, f"{status.value}_most")
+
+
 @dataclass(frozen=True)
 class Prepared:
     """What `prepare` made of a request: the parameters to keep, and what the requester should know."""
@@ -106,6 +133,7 @@ class JobType:
     params: type[JobParams]
     handler: str  #: "package.module:ClassName", see `vocaqueue.handler.Handler`
     limits: Limits = Limits()
+    retention: Retention = Retention()
     items: str | None = None  #: field of `params` that lists the item ids; None: the handler's `plan` finds the items
     prepare: str | None = None  #: "package.module:function", see `Prepare`
     role: str = "operator"  #: who may submit it over HTTP

@@ -49,8 +49,8 @@ class CleanupHandler(Handler):
     def _jobs(self, older_than_s: int, _files: FileStore) -> int:
         removed = 0
         for status in ENDED:
-            while now := self._queue.clean(grace_s=older_than_s, status=status):  # it takes some thousands at once
-                removed += now
+            while now := self._queue.clean(grace_s=older_than_s, status=status, limit=10_000, skip_bin=True):
+                removed += now  # in portions, so that a worker that is told to stop has not long to go
         return removed
 
     def _files(self, older_than_s: int, files: FileStore) -> int:
@@ -66,7 +66,7 @@ class CleanupHandler(Handler):
         try:
             return self._queue.get(job_id).status in ENDED
         except JobNotFound:
-            return True
+            return not self._queue.in_bin(job_id)  # what can be restored keeps its files
 
     def _orphans(self, older_than_s: int, files: FileStore) -> int:
         return self._orphaned_images(older_than_s, files) + self._orphaned_uploads(older_than_s, files)

@@ -5,7 +5,7 @@ import { BASE } from "./api";
 import type { StreamEvent } from "./types";
 
 const NAMES = ["queue-stats", "job-created", "job-active", "job-progress", "job-completed", "job-failed", "job-cancelled",
-  "job-paused", "job-resumed", "job-delayed", "job-retrying", "job-removed", "jobs-changed", "reset", "store-away", "store-back"];
+  "job-paused", "job-resumed", "job-delayed", "job-retrying", "job-removed", "job-restored", "jobs-changed", "reset", "store-away", "store-back"];
 
 export function follow(hear: (name: string, data: StreamEvent) => void, state: (isLive: boolean) => void, refused: () => void): void {
   const source = new EventSource(`${BASE}/events`);

@@ -98,7 +98,9 @@ class Events:
 
 @pytest.fixture
 def queue(make_ledger: Callable[..., Ledger], tmp_path: Path) -> Iterator[QueueManager]:
-    settings = make_ledger(storage_url=f"file://{tmp_path}/files", sse_heartbeat_s=0.2).settings
+    settings = make_ledger(
+        storage_url=f"file://{tmp_path}/files", database_url=f"sqlite:///{tmp_path}/queue.db", sse_heartbeat_s=0.2
+    ).settings
     made = QueueManager(settings, JOB_TYPES)
     yield made
     made.close()
@@ -117,5 +119,9 @@ def client(app: Flask) -> Client:
 
 
 def settings_of(url: str, folder: Path, **more: Any) -> Settings:
-    env = {"REDIS_URL": url, "STORAGE_URL": f"file://{folder}/files"}
+    env = {
+        "REDIS_URL": url,
+        "STORAGE_URL": f"file://{folder}/files",
+        "DATABASE_URL": f"sqlite:///{folder}/queue.db",
+    }
     return Settings.from_env(env, **({"sse_heartbeat_s": 0.2} | more))

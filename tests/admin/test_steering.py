@@ -81,4 +81,4 @@ def test_a_type_and_everything_are_held(client, queue):
     assert client.post("/action", {"action": "resume"}).json["data"]["affected"] == 0
     assert client.post("/action", {"action": "stop"}).status_code == 422
     assert client.post("/action", {"action": "pause", "type": "nope"}).status_code == 404
-    assert client.post("/action", {"action": "clean"}).status_code == 501
+    assert client.post("/action", {"action": "pause", "options": {"grace": 1}}).status_code == 422

@@ -137,6 +137,17 @@ def test_the_five_types_can_be_submitted(app, words):
     assert (imported.status_code, imported.json["data"]["totalItems"]) == (201, None)
 
 
+def test_too_many_ids_are_413_with_the_limit(app):
+    """
+    One more than a million is refused with the number that is possible.
+    """
+    body = {"wordIds": [str(n) for n in range(1_000_001)]}
+    answer = app.test_client().post(f"{BASE}/jobs/image-generation", json=body, headers=BEARER)
+    assert (answer.status_code, answer.json["error"]["code"]) == (413, "too_large")
+    assert "at most 1,000,000 items" in answer.json["error"]["message"]
+    assert answer.json["error"]["details"][0]["field"] == "wordIds"
+
+
 def test_words_are_found_and_shown(app, words, settings):
     """
     Search and filters answer a page; one word comes with its texts, where they are from, and its picture.

@@ -18,6 +18,7 @@ from .model import Model
 from .real import Real, RealJob
 
 STATUSES = ("waiting", "active", "delayed", "paused", "completed", "failed", "cancelled")
+ENDED = {"completed", "failed", "cancelled"}
 ENDS = {"job-completed", "job-failed", "job-cancelled"}
 #: Statuses in which a job can be when the event is written.
 SAYS = {
@@ -230,6 +231,9 @@ def inv_13_indexes(real: Real) -> None:
         for kind in {job.fields["type"] for job in jobs.values()}:
             of_type = {i for i in mine if jobs[i].fields["type"] == kind}
             assert set(real.zset(f"by-type-status:{kind}:{status}")) == of_type, f"13: {kind} {status}"
+        for kind in {job.fields["type"] for job in jobs.values()}:
+            of_kind = {i for i in mine if jobs[i].fields["type"] == kind and jobs[i].has_ended}
+            assert set(real.zset(f"ended-of:{kind}:{status}")) == of_kind, f"13: ended of {kind} {status}"
         ended = set(real.zset(f"ended:{status}"))
         assert ended == (mine if status in {"completed", "failed", "cancelled"} else set()), f"13: ended {status}"
     for kind in {job.fields["type"] for job in jobs.values()}:
@@ -290,10 +294,15 @@ def inv_12_21_the_streams_tell_the_same(real: Real) -> None:
         job_id = event.get("job")
         if job_id not in real.jobs:  # a worker's event, or a job that was removed
             continue
-        if event["event"] == "job-retrying":
-            assert ends[job_id] == 1, f"12: a new run of {job_id} before the end of the last"
-            ends[job_id] = 0
-            counters[job_id] = (0, 0, 0)
+        if event["event"] == "job-removed":  # it came back later
+            continue
+        if event["event"] == "job-restored":  # as it was, which may be long before or after an end
+            ends[job_id], last[job_id] = int(event["data"]["status"] in ENDED), event["data"]
+            progress = event["data"]["progress"]
+            counters[job_id] = tuple(int(progress[name]) for name in ("completed", "failed", "skipped"))
+            continue
+        if event["event"] == "job-retrying":  # a new run begins
+            ends[job_id], counters[job_id] = 0, (0, 0, 0)
         assert ends[job_id] == 0, f"12: {event['event']} after the end of {job_id}"
         assert (event["event"] == "job-created") == (job_id not in last), (
             f"21: {event['event']} first, or created twice"

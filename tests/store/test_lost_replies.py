@@ -116,9 +116,10 @@ class Life:
         self.step("job_cancel", id="b", token="c1")
         self.step("lease_commit", token="t9", seq=1, done=[[0, 1]], cost_nano=2, jitter=0, close=True)
         self.step("job_create", id="c", type="toy", priority=2, params="{}", total=0, attempts=1, backoff_ms=100)
-        self.step("job_remove", id="c")
+        self.step("job_remove", id="c", token="rm-c", with_files=True)
         self.steered()
         self.limited()
+        self.binned()
         self.step("event_add", event="worker-online", data={"type": "toy"})
         return self
 
@@ -153,25 +154,41 @@ class Life:
     def limited(self) -> None:
         """A job of a type with a rate and a cap: a provider refuses a call, then a run of failures holds the type."""
         given = {"priority": 3, "params": "{}", "total": 4, "attempts": 3, "backoff_ms": 100}
-        self.step("job_create", id="e", type="rated", **given)
+        self.step("job_create", id="r", type="rated", **given)
         declared = json.dumps({"account": None, "account_rate": None, "cap": 1, "rate": None})
         self.step("limits_declare", types=[["rated", declared]])
         rate = {"max": 10, "window_ms": 1000, "burst": 0}
         self.step("limits_set", token="l1", type="rated", rate=rate, cap=2)
-        job = self.ledger.keys("job", "e")
-        taken = self.claim("e1", 1, job="e", finishes=False, at_once=2)
+        job = self.ledger.keys("job", "r")
+        taken = self.claim("r1", 1, job="r", finishes=False, at_once=2)
         assert len(taken.data["permits"]) == 2
         self.now += 300
-        self.step("lease_permits", token="e1", want=2)
-        self.step("lease_commit", token="e1", seq=1, limited=[[0, 700]], jitter=0, close=True, unused=1)
+        self.step("lease_permits", token="r1", want=2)
+        self.step("lease_commit", token="r1", seq=1, limited=[[0, 700]], jitter=0, close=True, unused=1)
         self.now += 1000
         self.step("limits_wake", limit=10)
-        taken = self.claim("e2", int(self.ledger.client.hget(job, "line")), job="e", finishes=False, at_once=2)
+        taken = self.claim("r2", int(self.ledger.client.hget(job, "line")), job="r", finishes=False, at_once=2)
         assert taken.state == "lease"
         busy = [[item, "w", "w", "busy", "a sentence", True, 100] for item in taken.data["ranges"][0][:1]]
-        self.step("lease_commit", token="e2", seq=1, failed=busy, jitter=0, close=True, breaker=[1, 1])
+        self.step("lease_commit", token="r2", seq=1, failed=busy, jitter=0, close=True, breaker=[1, 1])
         self.step("gate_set", gate="type:rated", shut=False)
-        self.step("job_cancel", id="e")
+        self.step("job_cancel", id="r")
+
+    def binned(self) -> None:
+        """Two jobs that never began are read, taken away in one step, and one of them comes back."""
+        given = {"type": "toy", "priority": 3, "params": "{}", "total": 2, "attempts": 1, "backoff_ms": 100}
+        for job in ("e", "f"):
+            self.step("job_create", id=job, **given)
+        ((_, seen, _, packed), _) = self.ledger.ask(
+            "jobs_read", ids=["e", "f"], what="unbegun", bytes=10**6, items=10**6
+        )
+        self.client.steps += 1
+        self.names.append("jobs_read")
+        jobs = [["e", seen.decode()], ["f", ""], ["a", ""], ["nobody", ""]]
+        taken = self.step("jobs_remove", jobs=jobs, what="unbegun", action="empty", token="rm-ef")
+        assert taken.data["removed"] == 2
+        assert [code for _, code, _ in taken.data["skipped"]] == ["wrong_status", "job_not_found"]
+        assert self.step("job_restore", id="e", token="back", blob=packed).state == "restored"
 
     def end(self) -> dict[str, Any]:
         """All keys, but for what a repeat may leave behind: an event without a job is said twice rather than never."""
@@ -204,7 +221,7 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
 
 
-@pytest.mark.parametrize("which", range(100))
+@pytest.mark.parametrize("which", range(120))
 def test_a_lost_reply_changes_nothing(make_ledger: Any, truth: Life, which: int) -> None:
     """
     The reply to any one step is lost, the ledger makes it again by itself, and everything ends as without the loss.

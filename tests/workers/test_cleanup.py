@@ -32,7 +32,10 @@ class Queue:
     to_clean: dict[str, int] = field(default_factory=dict)
     cleaned: list[tuple[float, str]] = field(default_factory=list)
 
-    def clean(self, *, grace_s: float, status: str) -> int:
+    binned: set[str] = field(default_factory=set)
+
+    def clean(self, *, grace_s: float, status: str, limit: int, skip_bin: bool) -> int:
+        assert skip_bin, "what goes by itself does not fill the bin"
         self.cleaned.append((grace_s, status))
         return self.to_clean.pop(status, 0)
 
@@ -40,6 +43,9 @@ class Queue:
         if job_id not in self.statuses:
             raise JobNotFound(job_id)
         return SimpleNamespace(status=self.statuses[job_id])
+
+    def in_bin(self, job_id: str) -> bool:
+        return job_id in self.binned
 
     def jobs(self, *, types: list[str], statuses: tuple[str, ...], page: int, limit: int) -> Any:
         assert types == ["batch-import"]
@@ -53,7 +59,7 @@ def test_the_queue_has_the_calls_that_a_cleanup_makes():
     """
     The stand-in above takes the arguments that the real one takes.
     """
-    for name in ("clean", "get", "jobs"):
+    for name in ("clean", "get", "in_bin", "jobs"):
         ours, real = (inspect.signature(getattr(kind, name)).parameters for kind in (Queue, QueueManager))
         assert set(ours) <= set(real)
 
@@ -120,17 +126,17 @@ def test_an_upload_stays_while_an_import_is_yet_to_read_it(files, clean):
 
 def test_files_of_ended_jobs_go_and_those_of_running_ones_stay(files, clean):
     """
-    A job's folder goes when all in it is old and the job has ended or is gone.
+    A job's folder goes when all in it is old and the job has ended or is gone for good.
     """
-    for job_id in ("export-ended", "export-gone", "export-paused", "export-young"):
+    for job_id in ("export-ended", "export-gone", "export-paused", "export-young", "export-binned"):
         put(files, f"jobs/{job_id}/words.csv", 2 * DAY_S)
         put(files, f"jobs/{job_id}/made/run-1.json", 2 * DAY_S)
     put(files, "jobs/export-young/rows/1.jsonl", 60)
     ended = {"export-ended": JobStatus.COMPLETED, "export-young": JobStatus.COMPLETED}
-    queue = Queue(statuses=ended | {"export-paused": JobStatus.PAUSED})
+    queue = Queue(statuses=ended | {"export-paused": JobStatus.PAUSED}, binned={"export-binned"})
     assert clean(queue, "files") == {"files": 4}
     left = sorted(path.name for path in files.path("jobs").iterdir() if path.name.startswith("export"))
-    assert left == ["export-paused", "export-young"]
+    assert left == ["export-binned", "export-paused", "export-young"]
 
 
 def test_older_versions_go_and_every_kind_is_counted_by_itself(add_words, clean):

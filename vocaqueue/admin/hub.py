@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from flask_sse import Message
 
 from ..errors import JobNotFound
-from ..job import JobStatus
+from ..job import JobStatus, iso
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -229,6 +229,8 @@ class Hub:
             if self._inboxes:
                 for event in batch:
                     self._tell(frame_of(event))
+                if changed := [event for event in batch if event.name == "jobs-changed"]:
+                    self._tell_of_removed(changed[-1])
             last = self._stats[0] if self._stats else 0.0
             due = due if due is not None else max(time.monotonic(), last + STATS_EVERY_S)
         if due is not None and time.monotonic() >= due:
@@ -238,6 +240,19 @@ class Hub:
                 self._tell(self._stats[1])
             due = None
         return due
+
+    def _tell_of_removed(self, event: Event) -> None:
+        """A bulk act has one event for all its jobs; whoever follows a single one hears that it is gone."""
+        followed = {inbox.job_id for inbox in self._all()} - {None}
+        there = self.queue.present([job_id for job_id in followed if job_id]) if followed else set()
+        for job_id in followed - there:
+            data = {"jobId": job_id, "timestamp": iso(event.at_ms)}
+            self._tell_one(Frame("job-removed", data, event.id, job_id))
+
+    def _tell_one(self, frame: Frame) -> None:
+        for inbox in self._all():
+            if inbox.job_id is not None:
+                self._hand(inbox, frame)
 
     def _all(self) -> list[Inbox]:
         with self._lock:

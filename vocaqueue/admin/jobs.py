@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
-from ..errors import Detail, InvalidParams, NotSupported, UnknownType
+from ..errors import Detail, InvalidParams, NotSupported, TooMany, UnknownType
 from ..job import JobRecord, JobStatus, Priority
 from ..registry import JobParams, JobType
 from . import requests
@@ -139,11 +139,24 @@ def _parse(queue: QueueManager, job_type: JobType, own: Mapping[str, Any]) -> Jo
     try:
         return queue.parse(job_type.name, own)
     except InvalidParams as error:
+        _too_many(job_type, own, error)
         if not any(detail.code == "extra_forbidden" for detail in error.details):
             raise
         known = _names_in(job_type.params.model_json_schema(by_alias=True))
         details = [_with_hint(detail, known) for detail in error.details]
         raise InvalidParams(" ".join(detail.message for detail in details[:3]), details) from None
+
+
+def _too_many(job_type: JobType, own: Mapping[str, Any], error: InvalidParams) -> None:
+    """Raises TooMany where a job names more items than its type takes."""
+    if job_type.items is None:
+        return
+    field = job_type.params.model_fields[job_type.items]
+    name = field.alias or job_type.items
+    most = next((rule.max_length for rule in field.metadata if hasattr(rule, "max_length")), None)
+    if most and any(detail.field == name and detail.code == "too_long" for detail in error.details):
+        message = f"A job takes at most {most:,} items; {name} has {len(own[name]):,}. Submit several jobs."
+        raise TooMany(message, [Detail(name, "too_many", message)]) from None
 
 
 def _with_hint(detail: Detail, known: set[str]) -> Detail:

@@ -30,7 +30,9 @@ STATUS: dict[str, int] = {
     "wrong_status": 409,
     "too_large": 413,
     "not_supported": 501,
+    "preview_not_found": 404,
     "store_unavailable": 503,
+    "archive_unavailable": 503,
     "database_unavailable": 503,
 }
 
@@ -104,7 +106,8 @@ def on_http_error(error: HTTPException) -> Response:
         return error.response  # type: ignore[return-value]
     message = error.description or error.name
     if status == 413:
-        message = "The request is larger than this address takes: 64 MB for a job, 2 GB for an upload, 1 MB elsewhere."
+        limits = "64 MB for a job, 2 GB for an upload, 8 MB for a bulk act, 1 MB elsewhere"
+        message = f"The request is larger than this address takes: {limits}."
     headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -17,6 +17,7 @@ from ..registry import JobParams
 
 SMALL_BODY_BYTES = 1024**2
 JOB_BODY_BYTES = 64 * 1024**2  #: of a job with its ids
+BULK_BODY_BYTES = 8 * 1024**2  #: 100,000 ids
 UPLOAD_BODY_BYTES = 2 * 1024**3 + SMALL_BODY_BYTES  #: of a file, with the fields beside it
 LAST_PAGE = 1_000_000
 _HALF_LETTER = re.compile("[\ud800-\udfff\0]")
@@ -47,6 +48,10 @@ def json_body() -> dict[str, Any]:
     if b"\\u" in raw or b"\0" in raw:
         _check_text(read)
     return read
+
+
+class Nothing(JobParams):
+    """A call that takes no fields."""
 
 
 Model = TypeVar("Model", bound=JobParams)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from flask import Response
 from pydantic import Field
 
-from ..errors import NotSupported
+from ..errors import Detail, InvalidParams
 from ..registry import JobParams
-from . import requests
+from . import removal, requests
 from .guard import GuardedBlueprint
 from .jobs import only_built, whole
 from .payloads import ok
@@ -18,10 +18,6 @@ from .payloads import ok
 if TYPE_CHECKING:
     from ..engine.handle import Job
     from ..engine.queue import QueueManager
-
-
-class Nothing(JobParams):
-    """A call that takes no fields."""
 
 
 Codes = Annotated[tuple[str, ...], Field(min_length=1, max_length=32)]
@@ -38,6 +34,7 @@ class Change(JobParams):
 class Action(JobParams):
     action: Literal["pause", "resume", "clean", "empty"]
     type: str | None = Field(None, description="Only this type; left out: everything.")
+    options: dict[str, Any] | None = Field(None, description="Of clean and empty.")
 
 
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
@@ -58,7 +55,7 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         return without_fields(queue.promote, job_id)
 
     def without_fields(act: Callable[[str], Job], job_id: str) -> Response:
-        requests.read(Nothing)
+        requests.read(requests.Nothing)
         return ok(whole(queue, act(job_id).record))
 
     @blueprint.post("/jobs/<job_id>/retry", role="operator")
@@ -73,10 +70,12 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
 
     @blueprint.post("/action", role="operator")
     def action() -> Response:
-        body = requests.json_body()
-        only_built(("options",), body)
-        wanted = requests.checked(Action, body)
+        wanted = requests.read(Action)
         if wanted.action in {"clean", "empty"}:
-            raise NotSupported(f"“{wanted.action}” is not part of this version.")
+            affected = removal.take_away(queue, wanted.action, wanted.type, wanted.options or {})
+            return ok({"action": wanted.action, "affected": affected})
+        if wanted.options:
+            message = f"{wanted.action} takes no options."
+            raise InvalidParams(message, [Detail("options", "unknown_field", message)])
         act = queue.pause_all if wanted.action == "pause" else queue.resume_all
         return ok({"action": wanted.action, "affected": int(act(wanted.type))})

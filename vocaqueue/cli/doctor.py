@@ -99,10 +99,8 @@ def _types(settings: Settings) -> list[Finding]:
 
 
 def _database(settings: Settings) -> list[Finding]:
-    try:
-        import sqlalchemy
-    except ImportError:
-        return [Finding("database", "warning", "SQLAlchemy is not installed; fine where no job type needs it.")]
+    import sqlalchemy
+
     engine = sqlalchemy.create_engine(settings.database_url)
     with engine.connect() as connection:
         connection.execute(sqlalchemy.text("SELECT 1"))

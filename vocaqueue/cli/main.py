@@ -15,6 +15,7 @@ import click
 from ..errors import BadRequest, VocaqueueError
 from ..job import JobRecord
 from ..settings import Settings
+from . import removal
 from .common import as_json, open_queue, print_json
 from .limits import limits
 
@@ -377,6 +378,9 @@ def _until_stopped(run: Callable[[Callable[[], bool]], None]) -> None:
 
 
 main.add_command(limits)
+for command in removal.COMMANDS:
+    main.add_command(command)
+
 
 if __name__ == "__main__":
     main()

@@ -16,6 +16,7 @@ from ..rates import Rate
 from ..store.jobs import JobPage
 
 if TYPE_CHECKING:
+    from ..archive.bin import BinPage
     from ..engine.queue import QueueManager
 
 COLOURS = {
@@ -57,6 +58,23 @@ def jobs_table(page: JobPage) -> None:
             str(progress.failed or ""),
             iso(job.created_at_ms) or "",
             (job.wait_reason or {}).get("message", ""),
+        )
+    console.print(table)
+    if page.total_pages > 1:
+        console.print(f"Page {page.page} of {page.total_pages}, {page.total} jobs.")
+
+
+def bin_table(page: BinPage) -> None:
+    if not page.items:
+        console.print("The bin is empty." if page.total == 0 else f"Page {page.page} is empty.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("job", "name", "was", "by", "removed by", "until"):
+        table.add_column(heading, no_wrap=heading == "job")
+    for entry in page.items:
+        until = iso(entry.expires_at_ms) or ""
+        table.add_row(
+            entry.job_id, entry.name or "", _coloured(entry.status), entry.action, entry.removed_by or "", until
         )
     console.print(table)
     if page.total_pages > 1:
@@ -177,7 +195,9 @@ def follow(queue: QueueManager, job_ids: list[str], *, quiet: bool = False) -> b
         while not all(job.status.is_final for job in jobs.values()):
             try:
                 batch = log.read(position, run, block_ms=1000)
-                changed = [j for j in jobs if not batch or any(event.job_id == j for event in batch)]
+                # A bulk act that removes jobs has one event for all of them.
+                everything = not batch or any(event.name == "jobs-changed" for event in batch)
+                changed = [j for j in jobs if everything or any(event.job_id == j for event in batch)]
                 position = batch[-1].id.partition(".")[2] if batch else position
                 for job_id in changed:
                     draw(job_id)

@@ -37,6 +37,7 @@ class Job:
 
         Raises:
             JobFailed, JobCancelled: It ended like that.
+            JobNotFound: It was removed.
             TimeoutError: It goes on.
         """
         self.wait_until_ended(timeout)
@@ -66,6 +67,7 @@ class Job:
                 batch = []
             if batch:
                 at = batch[-1].id.partition(".")[2]
-            if not batch or any(event.job_id == self.record.id for event in batch):
+            # A bulk act that removes jobs has one event for all of them.
+            if not batch or any(e.job_id == self.record.id or e.name == "jobs-changed" for e in batch):
                 self.refresh()
         return self

@@ -10,6 +10,8 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
+from ..archive.bin import Bin, BinEntry, BinPage
+from ..archive.database import Archive
 from ..errors import (
     Detail,
     InvalidParams,
@@ -19,7 +21,7 @@ from ..errors import (
     WrongStatus,
 )
 from ..files import FileStore
-from ..job import JobStatus, Priority
+from ..job import FINAL, JobStatus, Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings
 from ..store.events import EventLog
@@ -29,9 +31,11 @@ from ..store.jobs import JobPage, Jobs
 from ..store.ledger import Answer, Ledger
 from ..store.logins import Logins
 from .app import create_celery_app
+from .bulk import Bulk, BulkResult, JobFilter
 from .handle import Job
 from .limits import QueueLimits
 from .listeners import Listener, Listeners
+from .removal import Removal
 from .tickets import TicketOffice
 
 log = logging.getLogger(__name__)
@@ -54,6 +58,16 @@ class QueueManager:
         self._office = TicketOffice(create_celery_app(settings, self.job_types), settings)
         self._events = Listeners(self.ledger)
         self.limits = QueueLimits(self)
+        self._archive = Archive(settings.database_url)
+        self._removal = Removal(
+            self.ledger,
+            Bin(self._archive, settings.namespace),
+            self.files,
+            send=self._send,
+            aside=self.aside,
+            patience_s=patience_s,
+        )
+        self._bulk = Bulk(self.ledger, self._removal, send=self._send, patience_s=patience_s)
 
     @classmethod
     def from_env(cls, **overrides: Any) -> QueueManager:
@@ -207,6 +221,10 @@ class QueueManager:
             for name, of_type in zip(self.job_types.names, stored, strict=True)
         }
 
+    def present(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of these jobs that are there: not removed, and not in the bin."""
+        return self._removal.selection.present(job_ids)
+
     @property
     def event_log(self) -> EventLog:
         return EventLog(self.ledger)
@@ -267,36 +285,155 @@ class QueueManager:
         why = "only a job that has not ended can get another priority"
         return self._steer("job_priority", job_id, why, priority=int(level))
 
-    def remove(self, job_id: str) -> None:
-        """Take an ended job away, and the files it made. Raises JobNotFound, WrongStatus."""
-        self._answered(
-            self.ledger.step("job_remove", patience_s=self.patience_s, id=job_id),
-            job_id,
-            "only a job that has ended can be removed; cancel it first",
-        )
-        self.files.remove(f"jobs/{job_id}")
+    # Removal
 
-    def clean(self, *, grace_s: float, status: str | JobStatus = JobStatus.COMPLETED, limit: int = 10_000) -> int:
+    def remove(self, job_id: str, *, by: str | None = None, skip_bin: bool = False) -> BinEntry | None:
+        """
+        Take an ended job away. It can be restored for 24 hours, files and all.
+
+        Args:
+            by: Who does it, for the bin's list.
+            skip_bin: Take it away for good, with its files, and answer None.
+
+        Raises:
+            JobNotFound
+            WrongStatus: It has not ended.
+            ArchiveUnavailable: The bin cannot be written; nothing was removed.
+        """
+        entry = self._removal.remove(job_id, by=by, skip_bin=skip_bin)
+        self.ledger.wait_for_disk()
+        return entry
+
+    def clean(
+        self,
+        *,
+        grace_s: float,
+        status: str | JobStatus = JobStatus.COMPLETED,
+        limit: int | None = None,
+        type_name: str | None = None,
+        by: str | None = None,
+        skip_bin: bool = False,
+    ) -> int:
         """
         Take away jobs that ended in a status at least `grace_s` seconds ago, oldest first. Answers how many.
 
+        Args:
+            limit: Not more than so many.
+            type_name: Only of this type.
+            skip_bin: Take them away for good, with their files; else they can be restored for 24 hours.
+
         Raises:
-            ValueError: `status` is none that a job can end in, or `grace_s` is negative.
+            InvalidParams: `status` is none that a job can end in, or `grace_s` or `limit` makes no sense.
+            UnknownType
+            ArchiveUnavailable: The bin cannot be written; what was removed before is in it.
         """
-        ended = JobStatus(status)
-        if not ended.is_final or grace_s < 0:
-            raise ValueError("status must be completed, failed or cancelled, and grace_s 0 or more")
-        before = self.ledger.now_ms() - round(grace_s * 1000)
-        removed = 0
-        while removed < limit:
-            found = self._jobs.ended_before(ended, before, min(500, limit - removed))
-            for job_id in found:
-                self.ledger.step("job_remove", patience_s=self.patience_s, id=job_id)
-                self.files.remove(f"jobs/{job_id}")
-            removed += len(found)
-            if not found:
-                break
-        return removed
+        ended = _check_clean(grace_s, status, limit)
+        return self._removal.clean(
+            status=ended,
+            before_ms=self._now_ms() - round(grace_s * 1000),
+            limit=limit,
+            type_name=type_name and self.job_types.get(type_name).name,
+            by=by,
+            skip_bin=skip_bin,
+        )
+
+    def empty(
+        self,
+        *,
+        type_name: str | None = None,
+        delayed: bool = False,
+        limit: int | None = None,
+        by: str | None = None,
+        skip_bin: bool = False,
+    ) -> int:
+        """
+        Take away jobs that never began, held ones too; what is held stays held. Answers how many.
+
+        Args:
+            delayed: Those that wait for a time as well.
+            limit: Not more than so many, the newest first.
+
+        Raises: as `clean`.
+        """
+        _check_limit(limit)
+        return self._removal.empty(
+            type_name=type_name and self.job_types.get(type_name).name,
+            delayed=delayed,
+            limit=limit,
+            by=by,
+            skip_bin=skip_bin,
+        )
+
+    def action(self, action: str, type_name: str | None = None, **options: Any) -> int:
+        """
+        `pause`, `resume`, `clean` or `empty` of a type or everything; options are those of the method of that name.
+
+        Answers how many jobs were removed; of a pause or resume, 1 when that was not so before.
+        """
+        match action:
+            case "pause":
+                return int(self.pause_all(type_name, **options))
+            case "resume":
+                return int(self.resume_all(type_name, **options))
+            case "clean":
+                return self.clean(type_name=type_name, **options)
+            case "empty":
+                return self.empty(type_name=type_name, **options)
+        message = f"action must be among pause, resume, clean, empty; “{action}” is not."
+        raise InvalidParams(message, [Detail("action", "invalid", message)])
+
+    def bin(self, *, types: Sequence[str] = (), page: int = 1, limit: int = 20) -> BinPage:
+        """What was removed by hand in the last 24 hours, the last removed first. Raises ArchiveUnavailable."""
+        return self._removal.page(types=types, page=page, limit=limit)
+
+    def in_bin(self, job_id: str) -> bool:
+        """Whether the bin keeps this job, and so its files. Raises ArchiveUnavailable."""
+        return bool(self.aside(self._removal.bin.holds, [job_id]))
+
+    def restore(self, job_id: str) -> Job:
+        """
+        Put a removed job back: the same id, turn, items and counts. One that had not ended goes on, unless it is held.
+
+        Raises:
+            NotInBin: It is not there, or not any more.
+            WrongStatus: Somebody else restored it meanwhile.
+            ArchiveUnavailable
+        """
+        self._removal.restore(job_id)
+        return self.get(job_id)
+
+    def bulk(
+        self,
+        action: str,
+        *,
+        ids: Sequence[str] | None = None,
+        filter: JobFilter | None = None,
+        preview_id: str | None = None,
+        by: str | None = None,
+        skip_bin: bool = False,
+    ) -> BulkResult:
+        """
+        `retry`, `cancel`, `delete`, `pause` or `resume` many jobs; what does not fit a job's state skips it.
+
+        Args:
+            ids: These jobs; or `filter`: all that fit; or `preview_id`: those that `bulk_preview` showed.
+
+        Raises:
+            InvalidParams, TooMany: They select nothing that makes sense, or more than 100,000 jobs.
+            NoPreview: It is unknown, older than ten minutes, or of another act.
+            ArchiveUnavailable: Of `delete`.
+        """
+        return self._bulk.act(action, ids=ids, filter_=filter, preview_id=preview_id, by=by, skip_bin=skip_bin)
+
+    def bulk_preview(
+        self, action: str, *, ids: Sequence[str] | None = None, filter: JobFilter | None = None
+    ) -> dict[str, Any]:
+        """What `bulk` would touch, as the API answers it, with a `previewId` that stands for just those jobs."""
+        return self._bulk.preview(action, ids=ids, filter_=filter)
+
+    def aside(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Run what blocks: the bin's database, files. A server with a loop of its own puts it elsewhere."""
+        return call(*arguments, **options)
 
     # Hearing
 
@@ -319,6 +456,7 @@ class QueueManager:
         """Stop listening and let go of connections."""
         self._events.close()
         self._office.app.close()
+        self._archive.close()
         self.ledger.client.close()
 
     def _ids(self, job_type: JobType, params: JobParams) -> list[str] | None:
@@ -385,3 +523,27 @@ def _check_general(name: object, labels: object, delay_s: object) -> None:
         wrong.append(Detail("delay", "invalid", "delay must be seconds, 0 or more"))
     if wrong:
         raise InvalidParams("; ".join(detail.message for detail in wrong) + ".", wrong)
+
+
+LONGEST_GRACE_S = 10 * 365 * 86_400.0
+HIGHEST_LIMIT = 10_000_000
+
+
+def _check_limit(limit: object) -> None:
+    if limit is None or (isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= HIGHEST_LIMIT):
+        return
+    message = f"limit must be a whole number from 1 to {HIGHEST_LIMIT:,}."
+    raise InvalidParams(message, [Detail("limit", "out_of_range", message)])
+
+
+def _check_clean(grace_s: object, status: str | JobStatus, limit: object) -> JobStatus:
+    """Raises InvalidParams that names what makes no sense."""
+    _check_limit(limit)
+    is_number = isinstance(grace_s, int | float) and not isinstance(grace_s, bool)
+    if not is_number or not 0 <= grace_s <= LONGEST_GRACE_S:  # type: ignore[operator]
+        message = "grace must be from 0 seconds to ten years."
+        raise InvalidParams(message, [Detail("grace", "out_of_range", message)])
+    if status not in FINAL:
+        message = f"status must be completed, failed or cancelled; “{status}” is not; empty takes jobs that wait."
+        raise InvalidParams(message, [Detail("status", "invalid", message)])
+    return JobStatus(status)

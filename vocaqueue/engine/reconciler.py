@@ -8,6 +8,7 @@ Any number of copies may run; one is at work. Each pass is "Lua decides, then se
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,6 +22,7 @@ from ..store.ledger import Answer, Ledger
 from ..store.lock import Lock
 from .app import create_celery_app
 from .broker import RedisBroker
+from .housekeeping import Housekeeping
 from .tickets import TicketOffice
 
 log = logging.getLogger(__name__)
@@ -38,20 +40,30 @@ UNSEEN_MS = 30_000
 class Reconciler:
     def __init__(self, settings: Settings, job_types: Registry) -> None:
         self.settings = settings
+        self.job_types = job_types
         self.ledger = Ledger(settings)
         app = create_celery_app(settings, job_types)
         self.office = TicketOffice(app, settings)
         self.broker = RedisBroker.of(app, settings)
         self.lock = Lock(self.ledger, "reconciler", length_s=5.0)
+        self._is_at_work = False  #: of several copies it is this one's turn
         self._short: set[str] = set()  #: lines whose broker list was too short in the last pass
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """One pass a second until told to stop; a server that is away is waited for."""
-        away = at_work = False
+        away = False
+        keeper = threading.Thread(
+            target=Housekeeping(self.settings, self.job_types).run,
+            args=(is_stopping, lambda: self._is_at_work),
+            daemon=True,
+            name="vocaqueue-housekeeping",
+        )
+        keeper.start()
         while not is_stopping():
             began = time.monotonic()
             try:
-                if at_work := self.lock.keep():
+                self._is_at_work = self.lock.keep()
+                if self._is_at_work:
                     self.once()
                 if away:
                     log.info("the job store is back")
@@ -62,9 +74,10 @@ class Reconciler:
                 away = True
             while not is_stopping() and time.monotonic() - began < EVERY_S:
                 time.sleep(LIMITS_EVERY_S)
-                if at_work and not away:
+                if self._is_at_work and not away:
                     with suppress(StoreUnavailable, OSError):  # the next pass says so
                         self.wake_limited()
+        keeper.join(timeout=2.0)
         if not away:
             self.lock.leave()
 

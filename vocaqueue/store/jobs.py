@@ -143,15 +143,6 @@ class Jobs:
                 shown[before] -= moved
                 shown["paused"] += moved
 
-    def ended_before(self, status: JobStatus, before_ms: int, limit: int) -> list[str]:
-        """Ids of jobs that ended in this status before a time, oldest first."""
-        key = self.keys("ended", status.value)
-        found = self.ledger.patiently(
-            lambda: self.client.zrange(key, "-inf", before_ms, byscore=True, offset=0, num=limit),
-            self.patience_s,
-        )
-        return [job_id.decode() for job_id in found]
-
     def _indexes(self, types: Sequence[str], statuses: Sequence[JobStatus], gates: Gates) -> list[str]:
         if statuses and gates:
             return self._indexes_seen_through(gates, types, statuses)

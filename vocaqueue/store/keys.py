@@ -56,7 +56,8 @@ KEYS: dict[str, str] = {
     "by_status": "by-status:",  # <status>
     "by_type": "by-type:",  # <type>
     "by_type_status": "by-type-status:",  # <type>:<status>
-    "ended": "ended:",  # <status>  zset  job -> when it ended
+    "ended": "ended:",  # <status>  zset  job -> when it ended, or was restored
+    "ended_of": "ended-of:",  # <type>:<status>  zset  the same, of one type
     "items_left": "items-left",  # hash  type -> items of unended jobs that are not settled
     # Streams
     "events": "events",  # stream  life of jobs, queues and workers
@@ -68,6 +69,9 @@ KEYS: dict[str, str] = {
     "workers": "workers",  # hash  worker -> JSON of what the relay knows of it
     "task_events": "task-events",  # stream  task-received, -started, -succeeded … from Celery, short
     "lock": "lock:",  # relay, reconciler  string  token of the one at work
+    "told": "told:",  # <token>  string  answer of an act that removes jobs, for a caller whose reply was lost; short
+    "file_orphans": "file-orphans",  # set   jobs that were removed for good and whose files are still to go
+    "preview": "preview:",  # <id>  string  the jobs that a bulk act was shown for, zlib'd JSON; minutes
     "login": "login:",  # <sha256>  string  one-time sign-in links
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,26 +69,55 @@ class Ledger:
         self.client: Any = client if client is not None else make_client(settings.redis_url)
         self._can_wait_for_disk: bool | None = None
 
-    def step(self, name: str, /, *, patience_s: float = 2.0, **arguments: Any) -> Answer:
+    def step(self, name: str, /, *, patience_s: float = 2.0, blob: bytes | None = None, **arguments: Any) -> Answer:
         """
         Run the step of lua/{name}.lua.
 
         Args:
             name: File name without its ending.
             patience_s: For how long to repeat it while the server is away.
+            blob: Bytes that no JSON holds; the step's ARGV[2].
             arguments: What the head of the file names; None is left out.
 
         Raises:
             StoreUnavailable: The server did not answer within `patience_s`.
         """
-        common = {
-            "places": self.settings.line_places,
-            "events_kept": self.settings.events_kept,
-            "lease_ms": round(self.settings.lease_s * 1000),
-        }
-        payload = json.dumps(common | {k: v for k, v in arguments.items() if v is not None}, ensure_ascii=False)
-        data = json.loads(self.patiently(lambda: self._run(name, payload), patience_s))
-        return Answer(data.pop("state", ""), data, [Ticket(*ticket) for ticket in data.pop("tickets", [])])
+        payload = self._payload(arguments)
+        blobs = () if blob is None else (blob,)
+        return _answer(self.patiently(lambda: self._run(name, payload, *blobs), patience_s))
+
+    def steps(self, name: str, calls: Sequence[dict[str, Any]], *, patience_s: float = 2.0) -> list[Answer]:
+        """
+        The same step with each of several arguments, in one round trip; others' commands run in between.
+
+        Raises:
+            StoreUnavailable: As for `step`. All of them may be made again.
+        """
+        payloads = [self._payload(arguments) for arguments in calls]
+
+        def send() -> list[Any]:
+            pipe = self.client.pipeline(transaction=False)
+            for payload in payloads:
+                pipe.evalsha(scripts.sha(name), 1, self.keys.prefix, payload)
+            answers: list[Any] = pipe.execute(raise_on_error=False)
+            return answers
+
+        def run() -> list[Any]:
+            answers = send()
+            if any(isinstance(answer, NoScriptError) for answer in answers):
+                self.client.script_load(scripts.source(name))
+                answers = send()
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+            return answers
+
+        return [_answer(raw) for raw in self.patiently(run, patience_s)] if payloads else []
+
+    def ask(self, name: str, /, *, patience_s: float = 2.0, **arguments: Any) -> Any:
+        """What lua/{name}.lua, which only reads, answers; not JSON. Raises StoreUnavailable."""
+        payload = self._payload(arguments)
+        return self.patiently(lambda: self._run(name, payload), patience_s)
 
     def patiently(self, call: Any, patience_s: float) -> Any:
         """The answer of `call`, which may be repeated without harm, while the server is away for up to `patience_s`."""
@@ -106,11 +135,19 @@ class Ledger:
                 raise
             raise StoreUnavailable((str(error) or type(error).__name__).rstrip(".")) from error
 
-    def _run(self, name: str, payload: str) -> Any:
+    def _payload(self, arguments: dict[str, Any]) -> str:
+        common = {
+            "places": self.settings.line_places,
+            "events_kept": self.settings.events_kept,
+            "lease_ms": round(self.settings.lease_s * 1000),
+        }
+        return json.dumps(common | {k: v for k, v in arguments.items() if v is not None}, ensure_ascii=False)
+
+    def _run(self, name: str, payload: str, *blobs: bytes) -> Any:
         try:
-            return self.client.evalsha(scripts.sha(name), 1, self.keys.prefix, payload)
+            return self.client.evalsha(scripts.sha(name), 1, self.keys.prefix, payload, *blobs)
         except NoScriptError:  # a new server, or SCRIPT FLUSH
-            return self.client.eval(scripts.source(name), 1, self.keys.prefix, payload)
+            return self.client.eval(scripts.source(name), 1, self.keys.prefix, payload, *blobs)
 
     def wait_for_disk(self, timeout_ms: int = 1000) -> None:
         """
@@ -134,6 +171,11 @@ class Ledger:
     def now_ms(self) -> int:
         seconds, micros = self.client.time()
         return int(seconds) * 1000 + int(micros) // 1000
+
+
+def _answer(raw: Any) -> Answer:
+    data = json.loads(raw)
+    return Answer(data.pop("state", ""), data, [Ticket(*ticket) for ticket in data.pop("tickets", [])])
 
 
 def ranges(items: Iterable[int]) -> list[list[int]]:

@@ -44,6 +44,7 @@ if again == 0 and left == 0 and (was == 'completed' or has(a.codes)) then return
 if j.total and j.total > 0 then redis.call('COPY', K.settled .. j.id, K.away .. j.id, 'REPLACE') end
 
 redis.call('ZREM', K.ended .. was, j.id)
+redis.call('ZREM', K.ended_of .. j.type .. ':' .. was, j.id)
 for _, field in ipairs({
   'stop', 'error', 'result', 'started_at', 'finished_at', 'run_at', 'not_before', 'phase_tries', 'phase_deaths', 'rate', 'rate_at', 'rate_n',
 }) do put(j, field, nil) end

@@ -192,6 +192,7 @@ local function end_job(j)
   put(j, 'current', nil)
   if j.total then redis.call('HINCRBY', K.items_left, j.type, -(j.total - settled_count(j))) end
   redis.call('ZADD', K.ended .. to, now, j.id)
+  redis.call('ZADD', K.ended_of .. j.type .. ':' .. to, now, j.id)
   void_ticket(j)
   for _, name in ipairs({ 'retry_due', 'job_due', 'idle', 'unsaid' }) do redis.call('ZREM', K[name], j.id) end
   for _, name in ipairs({ 'retry', 'returned', 'tries', 'suspects', 'lapses' }) do redis.call('UNLINK', K[name] .. j.id) end

@@ -48,6 +48,36 @@ def test_submit_show_list_and_cancel(cli) -> None:
     assert cli("watch", job_id).exit_code == 1
 
 
+def test_submit_once_alone_and_by_a_time(cli) -> None:
+    """The options for repeats, doubles and times do what they do over HTTP."""
+    asked = (
+        "submit",
+        "toy",
+        "-p",
+        'ids=["a"]',
+        "--run-at",
+        "2030-01-01T00:00:00+09:00",
+        "--deadline",
+        "3e8",
+        "--unique",
+    )
+    first = cli(*asked, "--idempotency-key", "k")
+    assert first.exit_code == 0, first.output
+    job_id = first.stdout.strip()
+    again = cli(*asked, "--idempotency-key", "k")
+    assert (again.exit_code, again.stdout.strip()) == (0, job_id)
+    assert "submitted before" in again.stderr
+    shown = json.loads(cli("show", job_id, "--json").stdout)
+    assert (shown["status"], shown["runAt"]) == ("delayed", "2029-12-31T15:00:00.000Z")
+    assert shown["deadlineAt"] > shown["runAt"]
+    double = cli(*asked)
+    assert double.exit_code == 1
+    assert f"Job “{job_id}” has the same parameters" in double.stderr
+    other = cli("submit", "toy", "-p", 'ids=["b"]', "--idempotency-key", "k")
+    assert other.exit_code == 1
+    assert job_id in other.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
@@ -58,6 +88,11 @@ def test_submit_show_list_and_cancel(cli) -> None:
         (("submit", "toy", "-p", "ids"), 2, "name=value"),
         (("submit", "toy", "-p", "ids=[]"), 2, "no items"),
         (("submit", "noop", "-p", "total=1", "--priority", "soon"), 2, "critical, high, normal, low"),
+        (("submit", "noop", "-p", "total=1", "--run-at", "tomorrow"), 2, "write it like"),
+        (("submit", "noop", "-p", "total=1", "--run-at", "2030-01-01T00:00:00"), 2, "has no zone"),
+        (("submit", "noop", "-p", "total=1", "--run-at", "2999-01-01T00:00:00Z"), 2, "ten years"),
+        (("submit", "noop", "-p", "total=1", "--deadline", "-1"), 2, "deadlineSeconds"),
+        (("submit", "noop", "-p", "total=1", "--idempotency-key", ""), 2, "Idempotency-Key"),
         (("show", "nothing"), 1, "There is no job “nothing”."),
         (("jobs", "--limit", "0"), 2, "limit"),
         (("jobs", "--type", "nope"), 2, "Known types"),

@@ -117,6 +117,8 @@ class Life:
         self.step("job_create", id="c", type="toy", priority=2, params="{}", total=0, attempts=1, backoff_ms=100)
         self.step("job_remove", id="c")
         self.steered()
+        self.asked_for_more()
+        self.scheduled()
         self.step("event_add", event="worker-online", data={"type": "toy"})
         return self
 
@@ -148,6 +150,35 @@ class Life:
                 self.step("lease_commit", token="d1-more", seq=1, done=more.data["ranges"], jitter=0, close=True)
                 self.step("job_retry", id="d", token="r1")
 
+    def asked_for_more(self) -> None:
+        """A job with a key, a guard and a deadline that it misses while it is in hand and says something."""
+        given = {"priority": 3, "params": "{}", "total": 2, "attempts": 1, "backoff_ms": 100}
+        asked = {"idem": "key", "body": "body", "unique": "same"}
+        self.step("job_create", id="e", type="toy", deadline_ms=5000, **asked, **given)
+        self.step("job_create", id="e2", type="toy", **asked, **given)
+        self.claim("e1", 1, job="e", finishes=False)
+        self.step("job_log", token="e1", seq=1, lines=['["one"]', '["two"]'], lost=3, kept=10)
+        self.step("job_log", token="e1", seq=2, lines=['["three"]'], kept=10)
+        self.step("job_logs", id="e", after=4, limit=10)
+        self.now += 5000
+        self.step("job_overdue", limit=10)
+        self.step("lease_commit", token="e1", seq=1, done=[[0, 1]], jitter=0, close=True)
+
+    def scheduled(self) -> None:
+        """A schedule that is made, changed, fires twice (once in vain) and is removed; another one that stays."""
+        given = {"priority": 3, "params": "{}", "total": 0, "attempts": 1, "backoff_ms": 100}
+        due = self.now + 1000
+        self.step("schedule_put", id="s", token="s1", data="{}", next=due, once=True)
+        self.step("schedule_put", id="s", token="s2", data='{"a": 1}', version=1, next=due)
+        self.step("schedule_put", id="stays", token="s3", data="{}")
+        self.now = due
+        self.step("schedule_fire", id="s", version=2, due=due, next=due + 1000)
+        self.step("job_create", id="f", type="toy", schedule="s", due=due, **given)
+        self.now = due + 1000
+        self.step("schedule_fire", id="s", version=2, due=self.now, next=None)
+        self.step("schedule_failed", id="s", due=self.now, error={"code": "no_items", "message": "a sentence"})
+        self.step("schedule_remove", id="s", token="s4")
+
     def end(self) -> dict[str, Any]:
         """All keys, but for what a repeat may leave behind: an event without a job is said twice rather than never."""
         raw = Real.read(self.ledger.client, self.ledger.keys.prefix).raw
@@ -177,9 +208,15 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert (b["completed"], b["cost_nano"]) == ("1", "2")
     d = truth.end()["job:d"]
     assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
+    e, f = truth.end()["job:e"], truth.end()["job:f"]
+    assert (e["status"], e["completed"], e["log_lines"]) == ("failed", "1", "6")
+    assert (f["status"], f["schedule"]) == ("completed", "s")
+    assert "job:e2" not in truth.end()
+    assert truth.end()["logs:e"] == ['4 ["one"]', '5 ["two"]', '6 ["three"]']
+    assert truth.end()["schedules"].keys() == {"stays"}
 
 
-@pytest.mark.parametrize("which", range(70))
+@pytest.mark.parametrize("which", range(90))
 def test_a_lost_reply_changes_nothing(make_ledger: Any, truth: Life, which: int) -> None:
     """
     The reply to any one step is lost, the ledger makes it again by itself, and everything ends as without the loss.

@@ -3,9 +3,12 @@
 --
 -- a: id, token (of this act), codes (list of error codes; absent: all failures and what was not tried), places
 -- Answers {state = 'retrying', items = how many} or {state = 'gone'} or {state = 'refused', status = …} (not ended, or nothing
--- to do again).
+-- to do again) or {state = 'duplicate', job, status} when another job has its parameters to itself meanwhile.
+-- A deadline counts anew from here.
 local j = load(a.id)
 if not j then return answer({ state = 'gone' }) end
+local holder = has(j.unique) and holder_of(j.type, j.unique)
+if holder and holder.id ~= j.id then return answer({ state = 'duplicate', job = holder.id, status = holder.status }) end
 if is_repeated(j) then return answer({ state = 'retrying' }) end
 local left = j.total and j.total - settled_count(j) or 1
 if not is_final(j) or (j.failed == 0 and left == 0) then return answer({ state = 'refused', status = j.status }) end
@@ -51,6 +54,7 @@ put(j, 'cursor', 0)
 put(j, 'phase', j.total and 'run' or 'plan')
 move(j, 'waiting')
 if j.total then redis.call('HINCRBY', K.items_left, j.type, j.total - settled_count(j)) end
+take_hold(j)
 event('job-retrying', j, { run = j.run })
 settle_line(j)
 return answer({ state = 'retrying', items = j.total and j.total - settled_count(j) or nil })

@@ -15,6 +15,7 @@ put(j, 'last', a.ticket)
 if a.ticket > j.line then put(j, 'line', a.ticket) end -- the ledger was set back
 if j.line == j.last then ticket_used(j) end
 put(j, 'finishes', a.finishes and '1' or '0')
+if miss_deadline(j) then return answer({ state = 'nothing' }) end
 if is_shut(j.type) then
   settle_line(j)
   return answer({ state = 'nothing' })

@@ -130,6 +130,7 @@ local function end_job(j)
   if j.total then redis.call('HINCRBY', K.items_left, j.type, -(j.total - settled_count(j))) end
   redis.call('ZADD', K.ended .. to, now, j.id)
   void_ticket(j)
+  let_go(j)
   for _, name in ipairs({ 'retry_due', 'job_due', 'idle', 'unsaid' }) do redis.call('ZREM', K[name], j.id) end
   for _, name in ipairs({ 'retry', 'returned', 'tries', 'suspects', 'lapses' }) do redis.call('UNLINK', K[name] .. j.id) end
   event('job-' .. to, j, { result = j.result, error = j.error })

@@ -15,7 +15,8 @@ import click
 from ..errors import BadRequest, NotSupported, VocaqueueError
 from ..job import JobRecord
 from ..settings import Settings
-from .times import TIME
+from .logs import logs
+from .times import time
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,6 +58,8 @@ def _queue() -> QueueManager:
     return QueueManager.from_env()
 
 
+main.add_command(logs)
+
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
 
 
@@ -95,7 +98,7 @@ def _sign_in_link(settings: Settings) -> str:
 @click.option("--name", help="What people call this job.")
 @click.option("--label", "labels", multiple=True)
 @click.option("--delay", type=click.FloatRange(min=0), help="Seconds before which it must not start.")
-@click.option("--run-at", type=TIME, help="Not before this time, such as 2030-01-31T09:00:00+09:00.")
+@click.option("--run-at", type=time, help="Not before this time, such as 2030-01-31T09:00:00+09:00.")
 @click.option("--deadline", type=float, metavar="SECONDS", help="It fails if it has not ended by then.")
 @click.option("--unique/--not-unique", default=None, help="Refuse it while one with the same parameters has not ended.")
 @click.option("--idempotency-key", metavar="KEY", help="The same key and request again answer the first job.")
@@ -123,7 +126,7 @@ def submit(
     """
     from ..engine.submission import Options
 
-    fields = fields_of(params, pairs)
+    fields = _fields(params, pairs)
     queue = _queue()
     options = Options(
         priority=priority,
@@ -158,7 +161,7 @@ def submit(
         _watch(queue, [job.id], quiet=json_)
 
 
-def fields_of(params: str, pairs: tuple[str, ...]) -> dict[str, Any]:
+def _fields(params: str, pairs: tuple[str, ...]) -> dict[str, Any]:
     try:
         fields = json.loads(params)
     except ValueError as error:

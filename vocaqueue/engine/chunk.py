@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from ..handler import Context, Handler
 from ..outcome import Item, JobFatal, Outcome
 from ..registry import Limits
+from . import job_log
 
 log = logging.getLogger("vocaqueue.job")
 
@@ -39,7 +40,9 @@ class Chunk:
         self._may_begin = threading.Event()
         self._may_begin.set()
         self._started_at = time.monotonic()
-        self._threads = [threading.Thread(target=target, daemon=True) for target in self._targets()]
+        self._threads = [
+            threading.Thread(target=job_log.bound(ctx.log, target), daemon=True) for target in self._targets()
+        ]
 
     def start(self) -> None:
         self._started_at = time.monotonic()
@@ -133,7 +136,8 @@ class Chunk:
             item = self.items[self.begun]
             self.begun += 1
             self._in_hand[item.index] = (item, now)
-            return item
+        job_log.at_item(item.id)
+        return item
 
     def _settle(self, item: Item, outcome: Outcome) -> None:
         with self._lock:

@@ -27,6 +27,7 @@ from ..store.events import EventLog
 from ..store.jobs import JobPage, Jobs, is_shut
 from ..store.ledger import Answer, Ledger
 from ..store.logins import Logins
+from ..store.logs import LogPage, read_log
 from .app import create_celery_app
 from .handle import Job
 from .listeners import Listener, Listeners
@@ -158,6 +159,10 @@ class QueueManager:
         for name in types:
             self.job_types.get(name)
         return self._jobs.page(types=types, statuses=[JobStatus(s) for s in statuses], page=page, limit=limit)
+
+    def logs(self, job_id: str, *, after: int = 0, limit: int = 100) -> LogPage:
+        """A part of the job's own log: `limit` lines at most after the one of that number. Raises JobNotFound."""
+        return read_log(self.ledger, job_id, after=after, limit=limit, patience_s=self.patience_s)
 
     def stats(self) -> dict[str, Any]:
         """The `/stats` object of the contract, camelCase."""

@@ -25,6 +25,7 @@ from ..store.jobs import record
 from ..store.ledger import Answer
 from .chunk import Chunk, Result
 from .holder import ITEMS_PER_COMMIT, Holder
+from .job_log import JobLog, JobLogger, bound
 from .runtime import Runtime, new_token
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
     try:
         if problem is not None:
             raise problem
-        ctx = _context(runtime, job_type, job_id, claim, holder.token)
+        job_log = JobLog()
+        ctx = _context(runtime, job_type, job_id, claim, holder.token, JobLogger(job_log))
     except StoreUnavailable:
         raise
     except Exception as error:
@@ -97,9 +99,9 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
         return "refused"
     deadline = started + limits.timeout_s
     if claim.data["kind"] == "run":
-        _Run(runtime, holder, job_type, code, ctx, deadline).chunk(claim.data["ranges"])
+        _Run(runtime, holder, job_type, code, ctx, deadline, job_log).chunk(claim.data["ranges"])
     else:
-        _Run(runtime, holder, job_type, code, ctx, deadline).phase(claim.data["kind"])
+        _Run(runtime, holder, job_type, code, ctx, deadline, job_log).phase(claim.data["kind"])
     return "worked"
 
 
@@ -107,10 +109,17 @@ class _Run:
     """One lease being worked on."""
 
     def __init__(
-        self, runtime: Runtime, holder: Holder, job_type: JobType, code: Handler, ctx: Context, deadline: float
+        self,
+        runtime: Runtime,
+        holder: Holder,
+        job_type: JobType,
+        code: Handler,
+        ctx: Context,
+        deadline: float,
+        job_log: JobLog,
     ) -> None:
         self.runtime, self.holder, self.job_type, self.code, self.ctx = runtime, holder, job_type, code, ctx
-        self.deadline = deadline
+        self.deadline, self.job_log = deadline, job_log
         self.given_up_at = deadline + job_type.limits.hard_margin_s / 3  #: what is still in hand then, never ends
         self.grace_until: float | None = None
 
@@ -118,7 +127,7 @@ class _Run:
 
     def chunk(self, claimed: Sequence[Sequence[int]]) -> None:
         try:
-            items = self._items(claimed)
+            items = bound(self.ctx.log, lambda: self._items(claimed))()
         except JobFatal as error:
             self._commit(None, [], close=True, fatal={"code": error.code, "message": error.message})
             return
@@ -158,6 +167,8 @@ class _Run:
                 self._beat()
             if over:
                 return False
+            if self.job_log.is_due:
+                self._tell_log()
             stuck = chunk.give_up_overdue()
             if self.holder.stop or self.runtime.is_stopping or time.monotonic() > self.deadline:
                 chunk.stop()
@@ -171,6 +182,8 @@ class _Run:
         self, chunk: Chunk | None, results: list[Result], *, close: bool = False, fatal: dict[str, str] | None = None
     ) -> None:
         """Until the ledger has it: what was done, and perhaps paid, is not thrown away because the server is away."""
+        if close:
+            self._tell_log()  # before it, as whoever waits for the job's end may read the log at once
         while True:
             try:
                 self.holder.commit(
@@ -190,6 +203,8 @@ class _Run:
             else:
                 if chunk is not None:
                     chunk.go_on()
+                if close:
+                    self._tell_log()
                 return
 
     def _beat(self) -> None:
@@ -197,6 +212,13 @@ class _Run:
             self.holder.beat(STEP_PATIENCE_S)
         except StoreUnavailable as error:
             log.warning("no sign of life possible", extra={"job": self.ctx.job_id, "reason": str(error)})
+
+    def _tell_log(self) -> None:
+        if not self.job_log.is_empty:
+            try:
+                self.job_log.tell(self.runtime.ledger, self.holder.token)
+            except StoreUnavailable:
+                log.debug("lines of a job's log wait for the ledger", extra={"job": self.ctx.job_id})
 
     def _must_leave(self) -> bool:
         """Whether what is in hand has had its grace after a stop, or the chunk is about to meet its hard limit."""
@@ -228,7 +250,7 @@ class _Run:
             except BaseException as error:
                 found.append(error)
 
-        thread = threading.Thread(target=work, daemon=True)
+        thread = threading.Thread(target=bound(self.ctx.log, work), daemon=True)
         thread.start()
         while True:
             thread.join(0.25)
@@ -236,6 +258,8 @@ class _Run:
                 break
             if self.holder.is_beat_due:
                 self._beat()
+            if self.job_log.is_due:
+                self._tell_log()
             if self._must_leave():
                 late = time.monotonic() > self.deadline
                 if late:
@@ -249,7 +273,7 @@ class _Run:
         if isinstance(result, JobFatal):
             self._end("lease_fail", code=result.code, message=result.message, final=True)
         elif isinstance(result, BaseException):
-            log.error("the %s step of %s failed", kind, self.ctx.job_id, exc_info=result)
+            self.ctx.log.error("the %s step of %s failed", kind, self.ctx.job_id, exc_info=result)
             self._end("lease_fail", code=f"{kind}_failed", message=f"{type(result).__name__}: {result}"[:500])
         elif kind == "plan" and not isinstance(result, Plan):
             self._end("lease_fail", code="plan_failed", message="plan must answer a Plan", final=True)
@@ -259,6 +283,7 @@ class _Run:
             self._end("lease_finish", result=None if result is None else json.dumps(result, ensure_ascii=False))
 
     def _end(self, step: str, **arguments: Any) -> None:
+        self._tell_log()
         while True:
             try:
                 self.holder.end(step, STEP_PATIENCE_S, **arguments)
@@ -269,7 +294,9 @@ class _Run:
                 return
 
 
-def _context(runtime: Runtime, job_type: JobType, job_id: str, claim: Answer, token: str) -> Context:
+def _context(
+    runtime: Runtime, job_type: JobType, job_id: str, claim: Answer, token: str, job_log: JobLogger
+) -> Context:
     ledger = runtime.ledger
     raw = ledger.patiently(lambda: ledger.client.hgetall(ledger.keys("job", job_id)), CLAIM_PATIENCE_S)
     job = record(raw)
@@ -290,6 +317,7 @@ def _context(runtime: Runtime, job_type: JobType, job_id: str, claim: Answer, to
             "skipped": progress.skipped,
         },
         files=runtime.files,
+        log=job_log,
     )
 
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .engine.app import create_celery_app
     from .engine.handle import Job
     from .engine.queue import QueueManager
+    from .engine.schedules import Schedule
     from .store.events import Event
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "Progress",
     "QueueManager",
     "Registry",
+    "Schedule",
     "ScheduleNotFound",
     "Settings",
     "StoreUnavailable",
@@ -91,6 +93,7 @@ _HEAVY = {
     "Event": "store.events",
     "Job": "engine.handle",
     "QueueManager": "engine.queue",
+    "Schedule": "engine.schedules",
     "create_celery_app": "engine.app",
 }
 

@@ -16,6 +16,7 @@ from ..errors import BadRequest, NotSupported, VocaqueueError
 from ..job import JobRecord
 from ..settings import Settings
 from .logs import logs
+from .schedules import schedules
 from .times import time
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def _queue() -> QueueManager:
 
 
 main.add_command(logs)
+main.add_command(schedules)
 
 as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
 
@@ -392,6 +394,20 @@ def worker(type_name: str, concurrency: int | None, loglevel: str) -> None:
         "--without-gossip", "--without-mingle",
     ]  # fmt: skip
     os.execv(sys.executable, arguments)  # noqa: S606 - the worker takes this process's place, and its signals
+
+
+@main.command()
+@click.option("-l", "--loglevel", default="WARNING", show_default=True)
+def beat(loglevel: str) -> None:
+    """
+    Run Celery beat over the table of schedules. Any number may run.
+
+    Example: vocaqueue beat -l INFO
+    """
+    import os
+
+    command = [sys.executable, "-m", "celery", "-A", "vocaqueue.engine.main", "beat", "-l", loglevel]
+    os.execv(sys.executable, command)  # noqa: S606 - beat takes this process's place, and its signals
 
 
 @main.command()

@@ -122,6 +122,24 @@ def workers_table(workers: dict[str, dict[str, Any]]) -> None:
     console.print(table)
 
 
+def schedules_table(schedules: list[dict[str, Any]]) -> None:
+    if not schedules:
+        console.print("No schedules.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("schedule", "type", "when", "next", "last", "made"):
+        table.add_column(heading, no_wrap=heading == "schedule")
+    for schedule in schedules:
+        when = (
+            f"{schedule['cron']} {schedule['timeZone']}" if schedule["cron"] else f"every {schedule['everySeconds']} s"
+        )
+        last = schedule["lastRun"] or {}
+        made = last.get("jobId") or (f"[red]{last['error']['message']}[/]" if last.get("error") else "")
+        following = schedule["nextRuns"][0] if schedule["nextRuns"] else "never" if schedule["enabled"] else "off"
+        table.add_row(schedule["id"], schedule["type"], when, following, last.get("at", ""), made)
+    console.print(table)
+
+
 def follow(queue: QueueManager, job_ids: list[str], *, quiet: bool = False) -> bool:
     """Progress bars until all have ended. Answers whether all ended as completed."""
     log, jobs = queue.event_log, {job_id: queue.get(job_id).record for job_id in job_ids}

@@ -31,6 +31,7 @@ from ..store.logs import LogPage, read_log
 from .app import create_celery_app
 from .handle import Job
 from .listeners import Listener, Listeners
+from .schedules import Schedules
 from .submission import Options, Submission, removed
 from .tickets import TicketOffice
 
@@ -207,6 +208,11 @@ class QueueManager:
     @property
     def event_log(self) -> EventLog:
         return EventLog(self.ledger)
+
+    @property
+    def schedules(self) -> Schedules:
+        """The table of jobs that come by themselves."""
+        return Schedules(self)
 
     # Steering
 

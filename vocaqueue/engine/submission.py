@@ -187,13 +187,16 @@ class Submission:
             raise IdempotencyConflict(job_id)
         return self._receipt(job_id, kind, is_new=False)
 
-    def make(self, job_id: str | None = None, schedule: tuple[str, int] | None = None) -> Receipt | None:
+    def make(
+        self, job_id: str | None = None, *, schedule_id: str | None = None, due_ms: int | None = None
+    ) -> Receipt | None:
         """
         Make the job, or find the one that there is.
 
         Args:
             job_id: The same for each try to make the same job.
-            schedule: Id of the schedule, and when this run was due (ms). None is answered when that run has its job.
+            schedule_id: Of the schedule that it is a run of.
+            due_ms: When that run was due. None is answered when that run has its job, or its schedule is gone.
 
         Raises:
             BadRequest, IdempotencyConflict, DuplicateJob, StoreUnavailable
@@ -232,8 +235,8 @@ class Submission:
             idem=self._idem,
             body=self._body,
             unique=digest(self._compared(prepared.params)) if is_unique else None,
-            schedule=None if schedule is None else schedule[0],
-            due=None if schedule is None else schedule[1],
+            schedule=schedule_id,
+            due=due_ms,
         )
         return self._answered(answer, job_id)
 

@@ -4,8 +4,8 @@
 -- a: id, type, priority (1-4), params, name, labels, warnings (JSON or text), created_by, total (absent: a plan finds it),
 --    blocks (key suffix of the item blocks written before), attempts, backoff_ms, run_at (ms, optional), places, events_kept;
 --    all optional: idem (digest of an idempotency key and its scope) with body (digest of what was asked for), unique (digest of
---    the parameters, which no other unended job of the type may have), deadline_ms (from now), schedule and due (which firing
---    this is; it is used up by this step)
+--    the parameters, which no other unended job of the type may have), deadline_ms (from now), schedule (it is a run of) and due
+--    (which firing this is; it is used up by this step)
 -- Answers {state = 'created'} or, when the id is there already (a repeat), {state = 'exists'}; else nothing was made and it is
 --    'repeated' (job: that of the same key and body, removed: it is not there any more), 'conflict' (job: that of the same key
 --    with another body), 'fired' (this firing has its job, or its schedule is gone), 'duplicate' (job and status: that with the
@@ -20,8 +20,9 @@ if has(a.idem) then
   if first and body ~= a.body then return refuse({ state = 'conflict', job = first, type = kind }) end
   if first then return refuse({ state = 'repeated', job = first, type = kind, removed = not load(first) }) end
 end
-local firing = has(a.schedule) and a.schedule .. '@' .. int(a.due)
-if firing and not redis.call('ZSCORE', K.firings, firing) then return refuse({ state = 'fired' }) end
+local is_scheduled = has(a.schedule) and redis.call('EXISTS', K.schedule .. a.schedule) == 1
+local firing = has(a.due) and a.schedule .. '@' .. int(a.due)
+if firing and not (is_scheduled and redis.call('ZSCORE', K.firings, firing)) then return refuse({ state = 'fired' }) end
 local holder = has(a.unique) and holder_of(a.type, a.unique)
 if holder then return refuse({ state = 'duplicate', job = holder.id, status = holder.status }) end
 if has(a.blocks) and redis.call('EXISTS', K.items .. a.blocks) == 0 then return answer({ state = 'no_blocks' }) end
@@ -63,10 +64,8 @@ redis.call('ZADD', K.by_status .. j.status, now, a.id)
 redis.call('ZADD', K.by_type_status .. a.type .. ':' .. j.status, now, a.id)
 if has(a.idem) then redis.call('HSET', K.idempotency .. a.idem, 'job', a.id, 'body', a.body, 'type', a.type) end
 take_hold(j)
-if firing then
-  redis.call('ZREM', K.firings, firing)
-  redis.call('HSET', K.schedule .. a.schedule, 'last', cjson.encode({ at = now, due = a.due, job = a.id }))
-end
+if firing then redis.call('ZREM', K.firings, firing) end
+if is_scheduled then redis.call('HSET', K.schedule .. a.schedule, 'last', cjson.encode({ at = now, due = a.due, job = a.id })) end
 event('job-created', j)
 settle_line(j)
 return answer({ state = 'created' })

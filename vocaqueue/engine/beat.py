@@ -85,8 +85,10 @@ class Firing:
         except Exception as error:
             known = isinstance(error, VocaqueueError) and error.code not in PASSING
             if not known:
-                log.warning("the schedule %s could not submit its job", schedule_id, exc_info=error)
-                if self.queue.now_ms() - decided_ms < GIVEN_UP_MS:
+                waited_ms = self.queue.now_ms() - decided_ms
+                if waited_ms < OWED_MS:  # once, not at each further try
+                    log.warning("the schedule %s could not submit its job yet", schedule_id, exc_info=error)
+                if waited_ms < GIVEN_UP_MS:
                     return
             said = error_of(error) if isinstance(error, VocaqueueError) else _unexpected(error)
             log.warning("the schedule %s made no job: %s", schedule_id, said["message"])

@@ -120,6 +120,7 @@ class _Run:
     ) -> None:
         self.runtime, self.holder, self.job_type, self.code, self.ctx = runtime, holder, job_type, code, ctx
         self.deadline, self.job_log = deadline, job_log
+        self.is_ledger_away = False  #: the last step was not answered; log lines then wait, as each may take seconds
         self.given_up_at = deadline + job_type.limits.hard_margin_s / 3  #: what is still in hand then, never ends
         self.grace_until: float | None = None
 
@@ -196,11 +197,13 @@ class _Run:
                     fatal=fatal,
                 )
             except StoreUnavailable:
+                self.is_ledger_away = True
                 if chunk is not None:
                     chunk.hold()
                 if self._must_leave():
                     _retire(f"the ledger is away, and outcomes of {self.ctx.job_id} could not be told to it")
             else:
+                self.is_ledger_away = False
                 if chunk is not None:
                     chunk.go_on()
                 if close:
@@ -210,14 +213,17 @@ class _Run:
     def _beat(self) -> None:
         try:
             self.holder.beat(STEP_PATIENCE_S)
+            self.is_ledger_away = False
         except StoreUnavailable as error:
+            self.is_ledger_away = True
             log.warning("no sign of life possible", extra={"job": self.ctx.job_id, "reason": str(error)})
 
     def _tell_log(self) -> None:
-        if not self.job_log.is_empty:
+        if not self.job_log.is_empty and not self.is_ledger_away:
             try:
                 self.job_log.tell(self.runtime.ledger, self.holder.token)
             except StoreUnavailable:
+                self.is_ledger_away = True
                 log.debug("lines of a job's log wait for the ledger", extra={"job": self.ctx.job_id})
 
     def _must_leave(self) -> bool:

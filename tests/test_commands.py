@@ -81,7 +81,7 @@ def test_submit_once_alone_and_by_a_time(cli) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
-        (("submit", "nope"), 2, "Known types: bulk, chatty, noop, parallel, phased, toy"),
+        (("submit", "nope"), 2, "Known types: bulk, capped"),
         (("submit", "noop", "-p", "totl=1"), 2, "totl"),
         (("submit", "noop", "--params", "[1]"), 2, "must be a JSON object"),
         (("submit", "noop", "--params", "{"), 2, "not JSON"),

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vocaqueue import Context, Handler, Item, JobFatal, JobParams, JobType, Limits, Outcome, Plan
+from vocaqueue import Context, Handler, Item, JobFatal, JobParams, JobType, Limits, Outcome, Plan, Rate
 
 
 class ToyParams(JobParams):
@@ -84,6 +84,8 @@ def act(step: str) -> Outcome:
             return Outcome.failed("flaky", "It did not work this time.", retryable=True)
         case "final":
             return Outcome.failed("bad_item", "It will never work.")
+        case "limited":
+            return Outcome.limited(1.5)
         case "timeout":
             raise TimeoutError("no answer")
         case "raise":
@@ -97,6 +99,22 @@ def act(step: str) -> Outcome:
         case "hog":  # holds the interpreter's lock, so that nothing else in this child runs
             re.match("(a+)+$", "a" * 60 + "b")
     raise AssertionError(step)
+
+
+class Rated(ToyParams):
+    pass
+
+
+class Paid(ToyParams):
+    pass
+
+
+class Capped(ToyParams):
+    pass
+
+
+class CappedToo(ToyParams):
+    pass
 
 
 class Unloadable(ToyParams):
@@ -207,6 +225,10 @@ JOB_TYPES = (
     _type("noop", Noop, "NoopHandler", items=None),
     _type("phased", Phased, "PhasedHandler", items=None),
     _type("chatty", Chatty, "ChattyHandler", item_concurrency=5, attempts=1, item_timeout_s=50.0),
+    _type("rated", Rated, "ToyHandler", rate=Rate(10, 1.0)),
+    _type("paid", Paid, "ParallelHandler", item_concurrency=4, account="maker", account_rate=Rate(50, 1.0)),
+    _type("capped", Capped, "ToyHandler", max_running_chunks=3),
+    _type("capped-too", CappedToo, "ToyHandler", max_running_chunks=5),
     _type("unloadable", Unloadable, "NoSuchHandler"),
     _type("bulk", Bulk, "BulkHandler", timeout_s=3.0, hard_margin_s=6.0, attempts=2),
 )

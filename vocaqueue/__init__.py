@@ -32,6 +32,7 @@ from .files import FileStore
 from .handler import Context, Handler
 from .job import ItemError, JobRecord, JobStatus, Priority, Progress
 from .outcome import Item, JobFatal, Outcome, Plan
+from .rates import Rate
 from .registry import JobParams, JobType, Limits, Prepared, Registry, load_registry
 from .settings import Settings
 
@@ -75,6 +76,7 @@ __all__ = [
     "Priority",
     "Progress",
     "QueueManager",
+    "Rate",
     "Registry",
     "Schedule",
     "ScheduleNotFound",

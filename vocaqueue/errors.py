@@ -28,6 +28,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+#: What can be done to a job in each status; a refusal says so.
+POSSIBLE: dict[str, tuple[str, ...]] = {
+    "waiting": ("cancel", "pause", "priority"),
+    "active": ("cancel", "pause", "priority"),
+    "delayed": ("cancel", "pause", "promote", "priority"),
+    "paused": ("cancel", "resume", "priority"),
+    "completed": ("delete", "retry if something failed"),
+    "failed": ("retry", "delete"),
+    "cancelled": ("retry", "delete"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Detail:
@@ -132,7 +143,9 @@ class WrongStatus(VocaqueueError):
 
     def __init__(self, job_id: str, status: str, wanted: str) -> None:
         self.job_id, self.status = job_id, status
-        super().__init__(f"Job “{job_id}” is {status}; {wanted}.")
+        self.possible = POSSIBLE.get(status, ())
+        acts = f" Possible now: {', '.join(self.possible)}." if self.possible else ""
+        super().__init__(f"Job “{job_id}” is {status}; {wanted}.{acts}", [Detail("status", status, acts.strip())])
 
 
 class NotSupported(VocaqueueError):

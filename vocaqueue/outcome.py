@@ -11,11 +11,12 @@ class Kind(StrEnum):
     DONE = "done"
     SKIPPED = "skipped"
     FAILED = "failed"
+    LIMITED = "limited"  #: the provider said: slow down; costs no try
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one item. Make it with `done`, `skipped` or `failed`."""
+    """The result of one item. Make it with `done`, `skipped`, `failed` or `limited`."""
 
     kind: Kind
     code: str = ""  #: why, lower_snake: `unchanged`, `word_not_found`, `rate_limited` …
@@ -43,6 +44,18 @@ class Outcome:
         cost_nano: int = 0,
     ) -> Outcome:
         return cls(Kind.FAILED, code, message, retryable, retry_after_s, cost_nano)
+
+    @classmethod
+    def limited(cls, retry_after_s: float | None = None) -> Outcome:
+        """
+        The provider refused the call for its rate (429): the item waits, and no try is used up.
+
+        The account of the type (or the type itself) is shut for everybody for so long, and its rate falls.
+
+        Args:
+            retry_after_s: What the provider asked for; None: a second.
+        """
+        return cls(Kind.LIMITED, code="rate_limited", retry_after_s=retry_after_s)
 
 
 DONE = Outcome(Kind.DONE)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from typing import Any, ClassVar, Protocol
 
@@ -12,7 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from .errors import BadSettings, UnknownType
+from .rates import Rate
 
+PAID_RATE = Rate(10, 10.0)  #: of a provider's account that nobody has configured
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
@@ -35,6 +39,12 @@ class Limits:
     item_concurrency: int = 1  #: items of a chunk that run at once (asyncio tasks, or threads)
     chunk_s: float = 2.0  #: after so long no further item of the chunk is begun, and the rest goes back
     chunk_max: int = 10_000  #: items that one claim may take
+    rate: Rate | None = None  #: calls of this type over all workers; an item is a call, with `run_chunk` a chunk is one
+    account: str | None = None  #: the provider's account that the calls go to; types that name the same share its rate
+    account_rate: Rate | None = PAID_RATE  #: of that account, until it is set at run time
+    max_running_chunks: int | None = None  #: chunks of this type that may run at once, over all machines
+    breaker_failures: int | None = 50  #: so many retryable failures of one code in a row, none done, hold the type
+    breaker_fatals: int | None = 3  #: so many jobs in a row that end with one `JobFatal` hold the account, or the type
 
     def __post_init__(self) -> None:
         for name in (
@@ -49,12 +59,25 @@ class Limits:
         ):
             if getattr(self, name) <= 0:
                 raise BadSettings(f"Limits.{name} must be above 0, not {getattr(self, name)}")
+        for name in ("max_running_chunks", "breaker_failures", "breaker_fatals"):
+            if getattr(self, name) is not None and getattr(self, name) <= 0:
+                raise BadSettings(f"Limits.{name} must be above 0 or None, not {getattr(self, name)}")
         if self.backoff_s < 0:
             raise BadSettings(f"Limits.backoff_s must not be negative, not {self.backoff_s}")
+        if self.account is not None and not NAME.fullmatch(self.account):
+            raise BadSettings(f"Limits.account is lower case words joined by '-', not {self.account!r}")
 
     @property
     def hard_timeout_s(self) -> float:
         return self.timeout_s + self.hard_margin_s
+
+    def declared(self) -> str:
+        """What the ledger is told of the limits that it keeps: JSON text, which is compared before it is read."""
+        rates = {
+            "rate": self.rate.as_step() if self.rate else None,
+            "account_rate": self.account_rate.as_step() if self.account and self.account_rate else None,
+        }
+        return json.dumps(rates | {"account": self.account, "cap": self.max_running_chunks}, sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -87,6 +110,11 @@ class JobType:
     prepare: str | None = None  #: "package.module:function", see `Prepare`
     role: str = "operator"  #: who may submit it over HTTP
     unique: bool = False  #: refuse a job while one with the same parameters has not ended; a request may say otherwise
+
+    @cached_property
+    def declared_limits(self) -> str:
+        """`limits.declared()`, made once."""
+        return self.limits.declared()
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):

@@ -70,7 +70,7 @@ def test_it_counts_wherever_the_job_is(clock: Clock, how: str) -> None:
     if how == "held":
         clock.step("job_hold", id="a", held=True)
     if how == "type held":
-        clock.step("gate_set", type="toy", shut=True)
+        clock.step("gate_set", gate="type:toy", shut=True)
     clock.now += 59_999
     assert clock.overdue() == 0
     clock.now += 1

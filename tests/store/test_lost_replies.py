@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -117,6 +118,7 @@ class Life:
         self.step("job_create", id="c", type="toy", priority=2, params="{}", total=0, attempts=1, backoff_ms=100)
         self.step("job_remove", id="c")
         self.steered()
+        self.limited()
         self.asked_for_more()
         self.scheduled()
         self.step("event_add", event="worker-online", data={"type": "toy"})
@@ -136,7 +138,7 @@ class Life:
         self.step("job_promote", id="d", token="p1")
         self.step("job_priority", id="d", priority=1)
         for shut in (True, False):
-            self.step("gate_set", type="toy", shut=shut)
+            self.step("gate_set", gate="type:toy", shut=shut)
         self.step("job_hold", id="d", held=True)
         self.step("job_hold", id="d", held=False)
         job = self.ledger.keys("job", "d")
@@ -150,19 +152,42 @@ class Life:
                 self.step("lease_commit", token="d1-more", seq=1, done=more.data["ranges"], jitter=0, close=True)
                 self.step("job_retry", id="d", token="r1")
 
+    def limited(self) -> None:
+        """A job of a type with a rate and a cap: a provider refuses a call, then a run of failures holds the type."""
+        given = {"priority": 3, "params": "{}", "total": 4, "attempts": 3, "backoff_ms": 100}
+        self.step("job_create", id="e", type="rated", **given)
+        declared = json.dumps({"account": None, "account_rate": None, "cap": 1, "rate": None})
+        self.step("limits_declare", types=[["rated", declared]])
+        rate = {"max": 10, "window_ms": 1000, "burst": 0}
+        self.step("limits_set", type="rated", rate=rate, cap=2)
+        job = self.ledger.keys("job", "e")
+        taken = self.claim("e1", 1, job="e", finishes=False, at_once=2)
+        assert len(taken.data["permits"]) == 2
+        self.now += 300
+        self.step("lease_permits", token="e1", want=2)
+        self.step("lease_commit", token="e1", seq=1, limited=[[0, 700]], jitter=0, close=True, unused=1)
+        self.now += 1000
+        self.step("limits_wake", limit=10)
+        taken = self.claim("e2", int(self.ledger.client.hget(job, "line")), job="e", finishes=False, at_once=2)
+        assert taken.state == "lease"
+        busy = [[item, "w", "w", "busy", "a sentence", True, 100] for item in taken.data["ranges"][0][:1]]
+        self.step("lease_commit", token="e2", seq=1, failed=busy, jitter=0, close=True, breaker=[1, 1])
+        self.step("gate_set", gate="type:rated", shut=False)
+        self.step("job_cancel", id="e")
+
     def asked_for_more(self) -> None:
         """A job with a key, a guard and a deadline that it misses while it is in hand and says something."""
         given = {"priority": 3, "params": "{}", "total": 2, "attempts": 1, "backoff_ms": 100}
         asked = {"idem": "key", "body": "body", "unique": "same"}
-        self.step("job_create", id="e", type="toy", deadline_ms=5000, **asked, **given)
-        self.step("job_create", id="e2", type="toy", **asked, **given)
-        self.claim("e1", 1, job="e", finishes=False)
-        self.step("job_log", token="e1", seq=1, lines=['["one"]', '["two"]'], lost=3, kept=10)
-        self.step("job_log", token="e1", seq=2, lines=['["three"]'], kept=10)
-        self.step("job_logs", id="e", after=4, limit=10)
+        self.step("job_create", id="g", type="toy", deadline_ms=5000, **asked, **given)
+        self.step("job_create", id="g2", type="toy", **asked, **given)
+        self.claim("g1", 1, job="g", finishes=False)
+        self.step("job_log", token="g1", seq=1, lines=['["one"]', '["two"]'], lost=3, kept=10)
+        self.step("job_log", token="g1", seq=2, lines=['["three"]'], kept=10)
+        self.step("job_logs", id="g", after=4, limit=10)
         self.now += 5000
         self.step("job_overdue", limit=10)
-        self.step("lease_commit", token="e1", seq=1, done=[[0, 1]], jitter=0, close=True)
+        self.step("lease_commit", token="g1", seq=1, done=[[0, 1]], jitter=0, close=True)
 
     def scheduled(self) -> None:
         """A schedule that is made, changed, fires twice (once in vain) and is removed; another one that stays."""
@@ -208,15 +233,15 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert (b["completed"], b["cost_nano"]) == ("1", "2")
     d = truth.end()["job:d"]
     assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
-    e, f = truth.end()["job:e"], truth.end()["job:f"]
-    assert (e["status"], e["completed"], e["log_lines"]) == ("failed", "1", "6")
+    g, f = truth.end()["job:g"], truth.end()["job:f"]
+    assert (g["status"], g["completed"], g["log_lines"]) == ("failed", "1", "6")
     assert (f["status"], f["schedule"]) == ("completed", "s")
-    assert "job:e2" not in truth.end()
-    assert truth.end()["logs:e"] == ['4 ["one"]', '5 ["two"]', '6 ["three"]']
+    assert "job:g2" not in truth.end()
+    assert truth.end()["logs:g"] == ['4 ["one"]', '5 ["two"]', '6 ["three"]']
     assert truth.end()["schedules"].keys() == {"stays"}
 
 
-@pytest.mark.parametrize("which", range(90))
+@pytest.mark.parametrize("which", range(120))
 def test_a_lost_reply_changes_nothing(make_ledger: Any, truth: Life, which: int) -> None:
     """
     The reply to any one step is lost, the ledger makes it again by itself, and everything ends as without the loss.

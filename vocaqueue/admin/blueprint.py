@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import jobs, logs, page, schedules, steering, system
+from . import jobs, limits, logs, page, schedules, steering, system
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
@@ -53,6 +53,7 @@ def create_admin_blueprint(
     logs.add_routes(blueprint, queue)
     schedules.add_routes(blueprint, queue)
     steering.add_routes(blueprint, queue)
+    limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
     page.add_routes(blueprint)
     blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")

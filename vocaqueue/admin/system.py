@@ -1,4 +1,4 @@
-"""Counts, types, workers, and who I am."""
+"""Counts, workers, and who I am."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from flask import Response
 
 from ..job import iso
-from ..registry import JobType
 from .guard import GuardedBlueprint, identity
 from .payloads import ok, whole
 
@@ -21,10 +20,6 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, links: dict[str
     def stats() -> Response:
         return ok(queue.stats())
 
-    @blueprint.get("/types", role="viewer")
-    def types() -> Response:
-        return ok(whole([_type(job_type) for job_type in queue.job_types]))
-
     @blueprint.get("/workers", role="viewer")
     def workers() -> Response:
         return ok(whole(_workers(queue)))
@@ -33,20 +28,6 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, links: dict[str
     def me() -> Response:
         who = identity()
         return ok({"id": who.id, "name": who.name, "role": who.role, "links": links})
-
-
-def _type(job_type: JobType) -> dict[str, Any]:
-    limits = job_type.limits
-    return {
-        "name": job_type.name,
-        "description": (job_type.params.__doc__ or "").strip(),
-        "role": job_type.role,
-        "concurrency": limits.concurrency,
-        "timeoutSeconds": limits.timeout_s,
-        "itemTimeoutSeconds": limits.item_timeout_s,
-        "attempts": limits.attempts,
-        "params": job_type.params.model_json_schema(by_alias=True),
-    }
 
 
 def _workers(queue: QueueManager) -> list[dict[str, Any]]:

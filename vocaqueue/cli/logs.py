@@ -11,6 +11,7 @@ import click
 
 from ..errors import StoreUnavailable
 from ..job import iso
+from .common import open_queue
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -31,9 +32,7 @@ def logs(job_id: str, after: int, follow: bool, json_: bool) -> None:
 
     Example: vocaqueue logs content-generation-1f0c9a2b7d3e --follow
     """
-    from .main import _queue
-
-    queue = _queue()
+    queue = open_queue()
     while True:
         # Asked first, so that the last lines of a job that ends now are printed too.
         is_over = not follow or queue.get(job_id).record.status.is_final

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import BadRequest, NotSupported, VocaqueueError
+from ..errors import BadRequest, VocaqueueError
 from ..job import JobRecord
 from ..settings import Settings
+from .common import as_json, open_queue, print_json
+from .limits import limits
 from .logs import logs
 from .schedules import schedules
 from .times import time
@@ -45,28 +47,6 @@ class _Group(click.Group):
 @click.version_option(package_name="vocaqueue")
 def main() -> None:
     """Bulk jobs that survive kill -9 and count every item once."""
-
-
-def _queue() -> QueueManager:
-    import os
-
-    from ..engine.queue import QueueManager
-
-    if os.environ.get("VOCAQUEUE_URL"):
-        raise NotSupported(
-            "VOCAQUEUE_URL: a remote system is not part of this version; unset it to use this machine's."
-        )
-    return QueueManager.from_env()
-
-
-main.add_command(logs)
-main.add_command(schedules)
-
-as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead of a table.")
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 @main.command()
@@ -129,7 +109,7 @@ def submit(
     from ..engine.submission import Options
 
     fields = _fields(params, pairs)
-    queue = _queue()
+    queue = open_queue()
     options = Options(
         priority=priority,
         created_by="cli",
@@ -145,14 +125,14 @@ def submit(
     if made is None or made.job is None:
         job_id = "" if made is None else made.job_id
         if json_:
-            _print_json({"id": job_id, "removed": True})
+            print_json({"id": job_id, "removed": True})
         else:
             click.echo(job_id)
             click.echo("Note: it was submitted before, and has been removed since.", err=True)
         return
     job = made.job
     if json_:
-        _print_json(job.as_dict())
+        print_json(job.as_dict())
     else:
         click.echo(job.id)
         if not made.is_new:
@@ -195,10 +175,10 @@ def jobs(types: tuple[str, ...], statuses: tuple[str, ...], page: int, limit: in
 
     Example: vocaqueue jobs --status active --status failed
     """
-    found = _queue().jobs(types=types, statuses=statuses, page=page, limit=limit)
+    found = open_queue().jobs(types=types, statuses=statuses, page=page, limit=limit)
     if json_:
         shown = [job.as_dict() for job in found.items]
-        _print_json(
+        print_json(
             {"items": shown, "page": page, "limit": limit, "total": found.total, "totalPages": found.total_pages}
         )
         return
@@ -216,9 +196,9 @@ def show(job_id: str, json_: bool) -> None:
 
     Example: vocaqueue show export-1f0c9a2b7d3e
     """
-    job = _queue().get(job_id)
+    job = open_queue().get(job_id)
     if json_:
-        _print_json(job.record.as_dict())
+        print_json(job.record.as_dict())
         return
     from .show import job_sheet
 
@@ -233,7 +213,7 @@ def watch(job_ids: tuple[str, ...]) -> None:
 
     Exit status 1 if one of them failed or was cancelled. Example: vocaqueue watch export-1f0c9a2b7d3e
     """
-    queue = _queue()
+    queue = open_queue()
     chosen = list(job_ids) or [j.id for j in queue.jobs(statuses=("active", "waiting"), limit=20).items]
     if not chosen:
         click.echo("No job is active or waiting.")
@@ -257,7 +237,7 @@ def cancel(job_id: str, json_: bool) -> None:
 
     Example: vocaqueue cancel export-1f0c9a2b7d3e
     """
-    _say(_queue().cancel(job_id).record, json_)
+    _say(open_queue().cancel(job_id).record, json_)
 
 
 @main.command()
@@ -291,13 +271,13 @@ def resume(job_id: str | None, type_name: str | None, everything: bool, json_: b
 def _hold(held: bool, job_id: str | None, type_name: str | None, everything: bool, json_: bool) -> None:
     if sum((job_id is not None, type_name is not None, everything)) != 1:
         raise click.UsageError("Name one job, or --type TYPE, or --all.")
-    queue = _queue()
+    queue = open_queue()
     if job_id is not None:
         _say((queue.pause if held else queue.resume)(job_id).record, json_)
         return
     changed = (queue.pause_all if held else queue.resume_all)(type_name)
     if json_:
-        _print_json({"action": "pause" if held else "resume", "type": type_name, "changed": changed})
+        print_json({"action": "pause" if held else "resume", "type": type_name, "changed": changed})
     else:
         now = "held" if held else "not held"
         click.echo(f"{type_name or 'Everything'} is {'' if changed else 'already ' if held else ''}{now}.")
@@ -313,12 +293,12 @@ def retry(job_id: str, codes: tuple[str, ...], json_: bool) -> None:
 
     Example: vocaqueue retry export-1f0c9a2b7d3e --code timed_out
     """
-    _say(_queue().retry(job_id, codes=codes or None).record, json_)
+    _say(open_queue().retry(job_id, codes=codes or None).record, json_)
 
 
 def _say(job: JobRecord, json_: bool) -> None:
     if json_:
-        _print_json(job.as_dict())
+        print_json(job.as_dict())
     else:
         click.echo(
             f"{job.id} is {'stopping' if job.cancel_requested and not job.status.is_final else job.status.value}."
@@ -333,9 +313,9 @@ def stats(json_: bool) -> None:
 
     Example: vocaqueue stats --json
     """
-    counts = _queue().stats()
+    counts = open_queue().stats()
     if json_:
-        _print_json(counts)
+        print_json(counts)
         return
     from .show import stats_table
 
@@ -350,9 +330,9 @@ def workers(json_: bool) -> None:
 
     Example: vocaqueue workers
     """
-    known = _queue().workers()
+    known = open_queue().workers()
     if json_:
-        _print_json(known)
+        print_json(known)
         return
     from .show import workers_table
 
@@ -444,6 +424,10 @@ def _until_stopped(run: Callable[[Callable[[], bool]], None]) -> None:
     signal.signal(signal.SIGINT, stop)
     run(lambda: stopped)
 
+
+main.add_command(limits)
+main.add_command(logs)
+main.add_command(schedules)
 
 if __name__ == "__main__":
     main()

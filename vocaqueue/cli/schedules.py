@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
+
+from .common import as_json, open_queue, print_json
 
 
 @click.group(invoke_without_command=True)
@@ -18,9 +19,6 @@ def schedules(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_)
-
-
-as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead of text.")
 
 
 @schedules.command("list")
@@ -39,7 +37,7 @@ def list_(json_: bool = False) -> None:
             break
         page += 1
     if json_:
-        _print({"items": [schedule.as_dict() for schedule in found], "total": total})
+        print_json({"items": [schedule.as_dict() for schedule in found], "total": total})
         return
     from .show import schedules_table
 
@@ -88,7 +86,7 @@ def add(
         created_by="cli",
     )
     if json_:
-        _print(made.as_dict())
+        print_json(made.as_dict())
     else:
         click.echo(made.id)
 
@@ -116,7 +114,7 @@ def run(schedule_id: str, json_: bool) -> None:
     """
     job = _table().run(schedule_id, created_by="cli").record
     if json_:
-        _print(job.as_dict())
+        print_json(job.as_dict())
     else:
         click.echo(job.id)
 
@@ -146,10 +144,4 @@ def off(schedule_id: str) -> None:
 
 
 def _table() -> Any:
-    from .main import _queue
-
-    return _queue().schedules
-
-
-def _print(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    return open_queue().schedules

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ..errors import StoreUnavailable
 from ..job import JobRecord, JobStatus, iso
+from ..rates import Rate
 from ..store.jobs import JobPage
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def jobs_table(page: JobPage) -> None:
         console.print("No jobs." if page.total == 0 else f"Page {page.page} is empty; there are {page.total_pages}.")
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("job", "name", "status", "priority", "done", "failed", "created"):
+    for heading in ("job", "name", "status", "priority", "done", "failed", "created", "why it waits"):
         table.add_column(
             heading, justify="right" if heading in {"done", "failed"} else "left", no_wrap=heading == "job"
         )
@@ -55,6 +56,7 @@ def jobs_table(page: JobPage) -> None:
             f"{progress.completed + progress.skipped}/{total}",
             str(progress.failed or ""),
             iso(job.created_at_ms) or "",
+            (job.wait_reason or {}).get("message", ""),
         )
     console.print(table)
     if page.total_pages > 1:
@@ -109,6 +111,23 @@ def stats_table(stats: dict[str, Any]) -> None:
         numbers = [str(counts[status.value]) for status in JobStatus]
         table.add_row(name, *numbers, str(counts["itemsWaiting"]), f"{counts['itemsPerSecond']:g}")
     table.add_row("all", *(str(stats[status.value]) for status in JobStatus), "", "", style="bold")
+    console.print(table)
+
+
+def limits_table(types: dict[str, dict[str, Any]], accounts: dict[str, dict[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("type or account", "rate", "now", "left", "shut until", "chunks"):
+        table.add_column(heading, justify="right" if heading in {"now", "left", "chunks"} else "left")
+    for name, shown in [*types.items(), *((f"account {name}", shown) for name, shown in accounts.items())]:
+        rate, now, cap = shown["rate"], shown["ratePerSecond"], shown.get("maxRunningChunks")
+        table.add_row(
+            name,
+            "none" if rate is None else str(Rate(rate["max"], rate["durationSeconds"], rate["burst"])),
+            "" if now is None else f"{now:g}/s",
+            "" if shown["rateLeft"] is None else str(shown["rateLeft"]),
+            shown["shutUntil"] or "",
+            f"{shown.get('runningChunks', '')}{f' of {cap}' if cap else ''}",
+        )
     console.print(table)
 
 

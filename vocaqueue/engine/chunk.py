@@ -16,9 +16,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from ..handler import Context, Handler
-from ..outcome import Item, JobFatal, Outcome
+from ..outcome import Item, JobFatal, Kind, Outcome
 from ..registry import Limits
 from . import job_log
+from .permits import Permits
 
 log = logging.getLogger("vocaqueue.job")
 
@@ -26,8 +27,16 @@ Result = tuple[Item, Outcome]
 
 
 class Chunk:
-    def __init__(self, handler: Handler, items: Sequence[Item], ctx: Context, limits: Limits) -> None:
+    """
+    Args:
+        permits: Of a type with a rate; without them nothing waits.
+    """
+
+    def __init__(
+        self, handler: Handler, items: Sequence[Item], ctx: Context, limits: Limits, permits: Permits | None = None
+    ) -> None:
         self.handler, self.items, self.ctx, self.limits = handler, items, ctx, limits
+        self.permits = permits
         self.begun = 0  #: items handed to the handler so far
         self.fatal: JobFatal | None = None
         self._results: deque[Result] = deque()
@@ -39,6 +48,7 @@ class Chunk:
         self._stopped = False
         self._may_begin = threading.Event()
         self._may_begin.set()
+        self._idle_s = 0.0
         self._started_at = time.monotonic()
         self._threads = [
             threading.Thread(target=job_log.bound(ctx.log, target), daemon=True) for target in self._targets()
@@ -74,7 +84,8 @@ class Chunk:
 
     @property
     def elapsed_s(self) -> float:
-        return time.monotonic() - self._started_at
+        """Since the start, without the time in which all that it had in hand were permits that were not due."""
+        return time.monotonic() - self._started_at - self._idle_s
 
     def stop(self) -> None:
         """Begin no further item."""
@@ -123,7 +134,8 @@ class Chunk:
             return [lambda: asyncio.run(self._work_async(workers))]
         return [self._work] * workers
 
-    def _next(self) -> Item | None:
+    def _next(self) -> Item | float | None:
+        """An item to begin now, or the seconds until the next one may begin; None when no further one should be."""
         if not self._may_begin.is_set():
             self._may_begin.wait()
         with self._lock:
@@ -133,11 +145,25 @@ class Chunk:
             if self.begun and now - self._started_at >= self.limits.chunk_s:
                 self._stopped = True
                 return None
+            if self.permits is not None:
+                wait_s = self.permits.take(now)
+                if wait_s is None:
+                    self._stopped = True
+                    return None
+                if wait_s > 0:
+                    if not self._in_hand:
+                        self._idle_s += wait_s
+                    return wait_s
             item = self.items[self.begun]
             self.begun += 1
             self._in_hand[item.index] = (item, now)
         job_log.at_item(item.id)
         return item
+
+    def _next_item(self) -> Item | None:
+        while isinstance(found := self._next(), float):
+            time.sleep(found)
+        return found
 
     def _settle(self, item: Item, outcome: Outcome) -> None:
         with self._lock:
@@ -145,12 +171,14 @@ class Chunk:
             if item.index in self._given_up:
                 return
             self._results.append((item, outcome))
+            if outcome.kind is Kind.LIMITED:
+                self._stopped = True  # the next call would be refused too
         if not self._wake.is_set():  # setting it takes a lock, and there may be a hundred thousand items
             self._wake.set()
 
     def _work(self) -> None:
         try:
-            while (item := self._next()) is not None:
+            while (item := self._next_item()) is not None:
                 try:
                     outcome = self._checked(self.handler.run(item, self.ctx))
                 except JobFatal as error:
@@ -187,10 +215,19 @@ class Chunk:
     async def _next_async(self) -> Item | None:
         while not self._may_begin.is_set():  # noqa: ASYNC110 - it is set from another thread
             await asyncio.sleep(0.05)
-        return self._next()
+        while isinstance(found := self._next(), float):  # noqa: ASYNC110 - it says itself for how long
+            await asyncio.sleep(found)
+        return found
 
     def _work_at_once(self) -> None:
         try:
+            while (
+                self.permits is not None and not self._stopped and (wait_s := self.permits.take(time.monotonic())) != 0
+            ):
+                if wait_s is None:
+                    return
+                self._idle_s += wait_s
+                time.sleep(wait_s)
             with self._lock:
                 self.begun = len(self.items)
                 now = time.monotonic()

@@ -14,6 +14,7 @@ from .tickets import TicketOffice
 
 #: One commit settles no more: a longer script would hold up everybody else's.
 ITEMS_PER_COMMIT = 1000
+LIMITED_FOR_S = 1.0  #: a provider that refused a call for its rate and did not say for how long
 
 
 class Holder:
@@ -22,6 +23,9 @@ class Holder:
     def __init__(self, ledger: Ledger, office: TicketOffice, token: str) -> None:
         self.ledger, self.office, self.token = ledger, office, token
         self.seq = 0
+        self.wait = (
+            False  #: begin no further item for now: the type was held, or its provider has asked everybody to wait
+        )
         self.stop = False  #: begin no further item: the job is being stopped, or the lease is lost
         self.is_lost = False  #: somebody else has the items now; what is in hand may still end, and count as done
         self._sent: list[tuple[str, int]] = []
@@ -50,6 +54,8 @@ class Holder:
         close: bool = False,
         begun: int = 0,
         elapsed_ms: int = 0,
+        unused: int = 0,
+        breaker: tuple[int | None, int | None] | None = None,
         fatal: dict[str, str] | None = None,
     ) -> None:
         """
@@ -68,6 +74,8 @@ class Holder:
             close=close or None,
             begun=begun or None,
             elapsed_ms=elapsed_ms or None,
+            unused=unused or None,
+            breaker=breaker,
             fatal=fatal,
             sent=self._told(),
             **_outcomes(results),
@@ -96,23 +104,29 @@ class Holder:
         self._sent = []
         self.is_lost = answer.state != "ok"
         self.stop = self.stop or bool(answer.data.get("stop"))
+        self.wait = self.wait or bool(answer.data.get("wait"))
         self.publish(answer.tickets)
 
 
 def _outcomes(results: list[Result]) -> dict[str, Any]:
     by_kind: dict[Kind, list[int]] = {Kind.DONE: [], Kind.SKIPPED: []}
     failed: list[list[Any]] = []
+    limited: list[list[int]] = []
     cost = 0
     for item, outcome in results:
         cost += outcome.cost_nano
         if outcome.kind is Kind.FAILED:
             failed.append(_failure(item, outcome))
+        elif outcome.kind is Kind.LIMITED:
+            after_s = LIMITED_FOR_S if outcome.retry_after_s is None else max(0.0, outcome.retry_after_s)
+            limited.append([item.index, round(after_s * 1000)])
         else:
             by_kind[outcome.kind].append(item.index)
     return {
         "done": ranges(by_kind[Kind.DONE]) or None,
         "skipped": ranges(by_kind[Kind.SKIPPED]) or None,
         "failed": failed or None,
+        "limited": limited or None,
         "cost_nano": cost or None,
     }
 

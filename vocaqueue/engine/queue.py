@@ -24,12 +24,14 @@ from ..job import JobStatus, Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings
 from ..store.events import EventLog
-from ..store.jobs import JobPage, Jobs, is_shut
+from ..store.gates import Gates
+from ..store.jobs import JobPage, Jobs
 from ..store.ledger import Answer, Ledger
 from ..store.logins import Logins
 from ..store.logs import LogPage, read_log
 from .app import create_celery_app
 from .handle import Job
+from .limits import QueueLimits
 from .listeners import Listener, Listeners
 from .schedules import Schedules
 from .submission import Options, Submission, removed
@@ -54,6 +56,7 @@ class QueueManager:
         self._jobs = Jobs(self.ledger, patience_s)
         self._office = TicketOffice(create_celery_app(settings, self.job_types), settings)
         self._events = Listeners(self.ledger)
+        self.limits = QueueLimits(self)
 
     @classmethod
     def from_env(cls, **overrides: Any) -> QueueManager:
@@ -169,19 +172,26 @@ class QueueManager:
         """The `/stats` object of the contract, camelCase."""
         counts = self._jobs.counts(self.job_types.names)
         active = self._jobs.page(statuses=[JobStatus.ACTIVE], limit=100).items
+        limits = self.limits.types()
         types: dict[str, Any] = {}
         for name, of_type in counts["types"].items():
             rates = [j.progress.items_per_second or 0.0 for j in active if j.type == name and j.in_hand]
             rate, left = round(sum(rates), 2), of_type["items_left"]
             types[name] = {status.value: of_type[status.value] for status in JobStatus} | {
-                "isPaused": is_shut(name, counts["gates"]),
+                "isPaused": counts["gates"].is_shut(name),
                 "itemsWaiting": left,
                 "itemsPerSecond": rate,
                 "etaSeconds": round(left / rate, 1) if rate and left else None,
+                "held": counts["gates"].reason(name),
+                **limits[name],
             }
         job_counts = {name: of_type["total"] for name, of_type in counts["types"].items()}
         everything: dict[str, Any] = counts["all"]
-        return everything | {"isPaused": "all" in counts["gates"], "jobCounts": job_counts, "types": types}
+        return everything | {"isPaused": "all" in counts["gates"].names, "jobCounts": job_counts, "types": types}
+
+    def gates(self) -> Gates:
+        """What is held, and why where a breaker did it."""
+        return self._jobs.gates()
 
     def workers(self) -> dict[str, dict[str, Any]]:
         """What the relay knows of each worker, by name."""
@@ -326,11 +336,15 @@ class QueueManager:
         self.ledger.client.close()
 
     def _set_gate(self, type_name: str | None, *, shut: bool) -> bool:
-        name = "" if type_name is None else self.job_types.get(type_name).name
-        answer = self.ledger.step("gate_set", patience_s=self.patience_s, type=name, shut=shut)
+        gate = "all" if type_name is None else f"type:{self.job_types.get(type_name).name}"
+        return bool(self.act("gate_set", gate=gate, shut=shut).data["changed"])
+
+    def act(self, step: str, **arguments: Any) -> Answer:
+        """Make a step of the ledger that must outlive a power cut, and send its tickets."""
+        answer = self.ledger.step(step, patience_s=self.patience_s, **arguments)
         self.ledger.wait_for_disk()
         self.send(answer)
-        return bool(answer.data["changed"])
+        return answer
 
     def _steer(self, step: str, job_id: str, why_not: str, **arguments: Any) -> Job:
         answer = self.ledger.step(step, patience_s=self.patience_s, id=job_id, token=uuid4().hex, **arguments)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..errors import StoreUnavailable
@@ -25,6 +26,7 @@ from .tickets import TicketOffice
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
+LIMITS_EVERY_S = 0.2  #: permits are granted a second ahead, so that this leaves no gap
 PER_PASS = 100
 REST_MS = 5000  #: a job with nothing to do but wait for a retry is shown as delayed after that
 OUTBOX_AGE_MS = 2000  #: by then whoever got the ticket should have said that it was sent
@@ -45,11 +47,11 @@ class Reconciler:
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """One pass a second until told to stop; a server that is away is waited for."""
-        away = False
+        away = at_work = False
         while not is_stopping():
             began = time.monotonic()
             try:
-                if self.lock.keep():
+                if at_work := self.lock.keep():
                     self.once()
                 if away:
                     log.info("the job store is back")
@@ -59,7 +61,10 @@ class Reconciler:
                     log.warning("a pass of the reconciler failed: %s", error)
                 away = True
             while not is_stopping() and time.monotonic() - began < EVERY_S:
-                time.sleep(0.1)
+                time.sleep(LIMITS_EVERY_S)
+                if at_work and not away:
+                    with suppress(StoreUnavailable, OSError):  # the next pass says so
+                        self.wake_limited()
         if not away:
             self.lock.leave()
 
@@ -67,6 +72,7 @@ class Reconciler:
         self.reap()
         self.stop_overdue()
         self.wake()
+        self.wake_limited()
         self.resend()
         self.flush_progress()
 
@@ -84,6 +90,10 @@ class Reconciler:
     def wake(self) -> int:
         """Give jobs whose time has come their ticket. Answers how many were touched."""
         return int(self._step("job_wake", rest_ms=REST_MS).data["woken"])
+
+    def wake_limited(self) -> None:
+        """Give jobs that waited for a rate their ticket, as many as may run by now."""
+        self._step("limits_wake")
 
     def resend(self) -> int:
         """Send what was not sent, and what the broker seems to have lost. Answers how many tickets left."""

@@ -26,6 +26,7 @@ from ..store.ledger import Answer
 from .chunk import Chunk, Result
 from .holder import ITEMS_PER_COMMIT, Holder
 from .job_log import JobLog, JobLogger, bound
+from .permits import Permits
 from .runtime import Runtime, new_token
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,8 @@ log = logging.getLogger(__name__)
 CLAIM_PATIENCE_S = 30.0
 STEP_PATIENCE_S = 1.0  #: after that no further item is begun until the ledger answers
 FLUSH_EVERY_S = 0.01  #: while a commit runs the next outcomes gather, so a busy chunk commits in batches by itself
-GRACE_S = 8.0  #: for what is in hand when the worker is being stopped or the job cancelled
+GRACE_S = 8.0  #: for what is in hand when the worker is being stopped
+CANCEL_GRACE_S = 5.5  #: when its job is being cancelled, which is noticed within a heartbeat: ten seconds in all
 FIRST_CHUNK = 10
 
 _runtime: Runtime | None = None
@@ -59,7 +61,7 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
         raise BadSettings("this process runs no tickets; start a worker with `celery -A workers worker -Q TYPE`")
     runtime, limits = _runtime, job_type.limits
     problem: Exception | None = None
-    finishes = False
+    finishes, code = False, None
     try:
         code = runtime.handler(job_type)
         finishes = code.defines("finish")
@@ -79,7 +81,11 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
         first=max(FIRST_CHUNK, limits.item_concurrency),
         chunk_ms=round(limits.chunk_s * 1000),
         chunk_max=limits.chunk_max,
+        limits=job_type.declared_limits,
+        at_once=limits.item_concurrency,
+        set=(code is not None and code.defines("run_chunk")) or None,
     )
+    claimed_at = time.monotonic()
     holder.publish(claim.tickets)
     if claim.state != "lease":
         holder.tell_sent()
@@ -87,8 +93,8 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
             log.warning("ticket %s of %s: there is no such job", number, job_id)
         return claim.state
     try:
-        if problem is not None:
-            raise problem
+        if problem is not None or code is None:
+            raise problem or AssertionError
         job_log = JobLog()
         ctx = _context(runtime, job_type, job_id, claim, holder.token, JobLogger(job_log))
     except StoreUnavailable:
@@ -99,7 +105,8 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
         return "refused"
     deadline = started + limits.timeout_s
     if claim.data["kind"] == "run":
-        _Run(runtime, holder, job_type, code, ctx, deadline, job_log).chunk(claim.data["ranges"])
+        permits = Permits(claim.data, claimed_at) if "permits" in claim.data else None
+        _Run(runtime, holder, job_type, code, ctx, deadline, job_log).chunk(claim.data["ranges"], permits)
     else:
         _Run(runtime, holder, job_type, code, ctx, deadline, job_log).phase(claim.data["kind"])
     return "worked"
@@ -123,10 +130,13 @@ class _Run:
         self.is_ledger_away = False  #: the last step was not answered; log lines then wait, as each may take seconds
         self.given_up_at = deadline + job_type.limits.hard_margin_s / 3  #: what is still in hand then, never ends
         self.grace_until: float | None = None
+        self.permits: Permits | None = None
+        self.breaker = (job_type.limits.breaker_failures, job_type.limits.breaker_fatals)
 
     # A chunk of items
 
-    def chunk(self, claimed: Sequence[Sequence[int]]) -> None:
+    def chunk(self, claimed: Sequence[Sequence[int]], permits: Permits | None) -> None:
+        self.permits = permits
         try:
             items = bound(self.ctx.log, lambda: self._items(claimed))()
         except JobFatal as error:
@@ -137,7 +147,9 @@ class _Run:
             message = f"The job's items could not be read: {error}"[:500]
             self._commit(None, [], close=True, fatal={"code": "items_unreadable", "message": message})
             return
-        chunk = Chunk(self.code, items, self.ctx, self.job_type.limits)
+        if self.permits is not None and self.permits.is_late(time.monotonic()):
+            self.permits = self._other_permits(len(self.permits.times))
+        chunk = Chunk(self.code, items, self.ctx, self.job_type.limits, self.permits)
         chunk.start()
         stuck = self._watch(chunk)
         results = chunk.drain(ITEMS_PER_COMMIT)
@@ -171,7 +183,7 @@ class _Run:
             if self.job_log.is_due:
                 self._tell_log()
             stuck = chunk.give_up_overdue()
-            if self.holder.stop or self.runtime.is_stopping or time.monotonic() > self.deadline:
+            if self.holder.stop or self.holder.wait or self.runtime.is_stopping or time.monotonic() > self.deadline:
                 chunk.stop()
             if time.monotonic() > self.given_up_at:
                 chunk.give_up(0.0)
@@ -194,6 +206,8 @@ class _Run:
                     close=close,
                     begun=chunk.begun if chunk and close else 0,
                     elapsed_ms=max(1, round(chunk.elapsed_s * 1000)) if chunk and close else 0,
+                    unused=self.permits.unused if self.permits and close else 0,
+                    breaker=self.breaker,
                     fatal=fatal,
                 )
             except StoreUnavailable:
@@ -209,6 +223,13 @@ class _Run:
                 if close:
                     self._tell_log()
                 return
+
+    def _other_permits(self, want: int) -> Permits:
+        """For those that passed while the items were read."""
+        answer = self.runtime.ledger.step(
+            "lease_permits", patience_s=CLAIM_PATIENCE_S, token=self.holder.token, want=want
+        )
+        return Permits(answer.data, time.monotonic())
 
     def _beat(self) -> None:
         try:
@@ -231,7 +252,7 @@ class _Run:
         now = time.monotonic()
         is_hurried = self.runtime.is_stopping or (self.holder.stop and not self.holder.is_lost)
         if self.grace_until is None and is_hurried:
-            self.grace_until = now + GRACE_S
+            self.grace_until = now + (GRACE_S if self.runtime.is_stopping else CANCEL_GRACE_S)
         return now > self.given_up_at or (self.grace_until is not None and now > self.grace_until)
 
     def _items(self, claimed: Sequence[Sequence[int]]) -> list[Item]:

@@ -9,8 +9,10 @@ from typing import Any
 
 from ..errors import JobNotFound
 from ..job import ItemError, JobRecord, JobStatus, Priority, Progress
+from .gates import Gates, ask, read, read_answers
 from .items import read_ids
 from .ledger import Ledger
+from .waiting import explain
 
 ERRORS_SHOWN = 100
 #: Statuses that are seen as paused while their type is held.
@@ -41,18 +43,17 @@ class Jobs:
             pipe = self.client.pipeline(transaction=True)
             pipe.hgetall(self.keys("job", job_id))
             pipe.lrange(self.keys("errors", job_id), 0, ERRORS_SHOWN - 1)
-            pipe.hkeys(self.keys("gates"))
+            ask(pipe, self.ledger)
             return pipe.execute()
 
-        raw, errors, gates = self.ledger.patiently(read, self.patience_s)
+        raw, errors, *gates = self.ledger.patiently(read, self.patience_s)
         if not raw:
             raise JobNotFound(job_id)
-        return held(record(raw, self._named(job_id, errors)), _names(gates))
+        job = held(record(raw, self._named(job_id, errors)), read_answers(self.ledger, *gates))
+        return explain(self.ledger, [job], self.patience_s)[0]
 
-    def gates(self) -> frozenset[str]:
-        """What is held: "all", "type:<type>"."""
-        key = self.keys("gates")
-        return _names(self.ledger.patiently(lambda: self.client.hkeys(key), self.patience_s))
+    def gates(self) -> Gates:
+        return read(self.ledger, self.patience_s)
 
     def _named(self, job_id: str, errors: list[bytes]) -> list[bytes]:
         """Errors that the ledger itself wrote know only the item's position; its id is looked up here."""
@@ -102,11 +103,11 @@ class Jobs:
         Counts by status, of everything and of each type.
 
         Returns:
-            {"all": {status: n}, "types": {type: {status: n, "total": n, "items_left": n}}, "gates": {what is held}}
+            {"all": {status: n}, "types": {type: {status: n, "total": n, "items_left": n}}, "gates": Gates}
         """
         names = list(types)
 
-        def read() -> Any:
+        def read_all() -> Any:
             pipe = self.client.pipeline(transaction=True)
             for status in JobStatus:
                 pipe.zcard(self.keys("by_status", status.value))
@@ -115,17 +116,17 @@ class Jobs:
                 pipe.hget(self.keys("items_left"), name)
                 for status in JobStatus:
                     pipe.zcard(self.keys("by_type_status", name, status.value))
-            pipe.hkeys(self.keys("gates"))
+            ask(pipe, self.ledger)
             return pipe.execute()
 
-        *found, raw_gates = self.ledger.patiently(read, self.patience_s)
-        answers, gates = iter(found), _names(raw_gates)
+        *found, names_held, reasons = self.ledger.patiently(read_all, self.patience_s)
+        answers, gates = iter(found), read_answers(self.ledger, names_held, reasons)
         everything = {status.value: next(answers) for status in JobStatus}
         by_type: dict[str, dict[str, int]] = {}
         for name in names:
             total, left = next(answers), int(next(answers) or 0)
             counts = {s.value: next(answers) for s in JobStatus}
-            if is_shut(name, gates):
+            if gates.is_shut(name):
                 self._hold(name, counts, everything)
             by_type[name] = {"total": total, "items_left": left} | counts
         return {"all": everything, "types": by_type, "gates": gates}
@@ -150,7 +151,7 @@ class Jobs:
         )
         return [job_id.decode() for job_id in found]
 
-    def _indexes(self, types: Sequence[str], statuses: Sequence[JobStatus], gates: frozenset[str]) -> list[str]:
+    def _indexes(self, types: Sequence[str], statuses: Sequence[JobStatus], gates: Gates) -> list[str]:
         if statuses and gates:
             return self._indexes_seen_through(gates, types, statuses)
         if types and statuses:
@@ -163,14 +164,12 @@ class Jobs:
             return [self.keys("by_status", s.value) for s in dict.fromkeys(statuses)]
         return [self.keys("jobs")]
 
-    def _indexes_seen_through(
-        self, gates: frozenset[str], types: Sequence[str], statuses: Sequence[JobStatus]
-    ) -> list[str]:
+    def _indexes_seen_through(self, gates: Gates, types: Sequence[str], statuses: Sequence[JobStatus]) -> list[str]:
         """Of what is held, `waiting` and `active` are listed as `paused`, also while a chunk still runs."""
         names = types or [name.decode() for name in self.client.smembers(self.keys("types"))]
         found = []
         for name in dict.fromkeys(names):
-            shut = is_shut(name, gates)
+            shut = gates.is_shut(name)
             for status in dict.fromkeys(statuses):
                 if not (shut and status in HELD):
                     found.append(self.keys("by_type_status", name, status.value))
@@ -178,7 +177,7 @@ class Jobs:
                     found += [self.keys("by_type_status", name, other.value) for other in HELD]
         return found
 
-    def _records(self, job_ids: Iterable[str], gates: frozenset[str]) -> list[JobRecord]:
+    def _records(self, job_ids: Iterable[str], gates: Gates) -> list[JobRecord]:
         keys = [self.keys("job", job_id) for job_id in job_ids]
         if not keys:
             return []
@@ -190,27 +189,15 @@ class Jobs:
             return pipe.execute()
 
         # A job that was removed between the two reads is left out.
-        return [held(record(raw), gates) for raw in self.ledger.patiently(read, self.patience_s) if raw]
+        found = [held(record(raw), gates) for raw in self.ledger.patiently(read, self.patience_s) if raw]
+        return explain(self.ledger, found, self.patience_s)
 
 
-def is_shut(type_name: str, gates: frozenset[str]) -> bool:
-    return "all" in gates or f"type:{type_name}" in gates
-
-
-def held(job: JobRecord, gates: frozenset[str]) -> JobRecord:
-    """The job as it is seen while everything or its type is held; the hold itself is one write, not one per job."""
-    if job.in_hand or job.status not in HELD or not is_shut(job.type, gates):
+def held(job: JobRecord, gates: Gates) -> JobRecord:
+    """The job as it is seen while everything, its type or its account is held; a hold is one write, not one per job."""
+    if job.in_hand or job.status not in HELD or not gates.is_shut(job.type):
         return job
-    reason = (
-        {"code": "paused", "message": "Everything is held."}
-        if "all" in gates
-        else {"code": "type_paused", "message": f"All jobs of {job.type} are held."}
-    )
-    return replace(job, status=JobStatus.PAUSED, wait_reason=reason)
-
-
-def _names(raw: Iterable[bytes]) -> frozenset[str]:
-    return frozenset(name.decode() for name in raw)
+    return replace(job, status=JobStatus.PAUSED, wait_reason=gates.reason(job.type))
 
 
 def record(raw: dict[bytes, bytes], errors: Iterable[bytes] = ()) -> JobRecord:
@@ -271,6 +258,8 @@ def item_error(raw: bytes) -> ItemError:
 
 
 def _wait_reason(status: JobStatus, values: dict[str, str]) -> dict[str, str] | None:
+    if status is JobStatus.PAUSED:
+        return {"code": "paused", "message": "It is held; resume it to let it go on."}
     if status is not JobStatus.DELAYED:
         return None
     if "started_at" in values:

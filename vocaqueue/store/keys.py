@@ -46,9 +46,16 @@ KEYS: dict[str, str] = {
     "sent": "sent:",  # <type>:<p>  zset  job -> when its newest ticket was sent and not used yet
     "line": "line:",  # <type>:<p>  zset  job -> turn; jobs that have a place in the line, and so a ticket
     "backlog": "backlog:",  # <type>:<p>  zset  job -> turn; jobs that wait for a place
-    "types": "types",  # set   every type that ever had a job
+    "types": "types",  # set   every type that ever had a job or was declared
     "lines": "lines",  # set   "<type>:<p>" of every line that ever was
     "gates": "gates",  # hash  "all" or "type:<type>" -> since when it is held
+    "gate_reasons": "gate-reasons",  # hash  gate -> JSON {code, message}; of those that a breaker shut
+    "limits": "limits:",  # <type>  hash  declared (by the code), account, cap, cap_set; see lua/lib/limits.lua
+    "cell": "cell:",  # type:<type> or account:<account>  hash  a rate; see lua/lib/limits.lua
+    "limit_due": "limit-due",  # zset  type -> when its rate lets the next one through; only while jobs of it are parked
+    "parked": "parked:",  # <type>:<p>  zset  job -> number; in line, no ticket until the type's limits let it run
+    "park": "park",  # string  last number given in `parked`
+    "breaker": "breaker:",  # <type>  hash  code, failures, fatal_code, fatals: how many in a row
     "turn": "turn",  # string  last turn given; a job keeps its turn for life
     "fence": "fence",  # string  last fence given, in microseconds of the server's clock or above
     "reaper": "reaper",  # hash  tick, server, no_reap_until

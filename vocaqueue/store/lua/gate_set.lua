@@ -1,18 +1,22 @@
 #!lua flags=allow-oom
--- Hold everything or one type, or let it go on. One write, however many jobs there are: each keeps its turn in the backlog.
+-- Hold everything, one type or one provider's account, or let it go on. One write, however many jobs there are: each keeps its turn.
 --
--- a: type ('' is everything), shut (true or false), places
+-- a: gate ('all', 'type:<type>' or 'account:<account>'), shut (true or false), places
 -- Answers {state = 'ok', changed = true when it was not so before}.
-local gate_name = a.type == '' and 'all' or 'type:' .. a.type
-local was = redis.call('HEXISTS', K.gates, gate_name) == 1
-if a.shut == was then return answer({ state = 'ok', changed = false }) end
-if a.shut then
-  redis.call('HSET', K.gates, gate_name, int(now))
-else
-  redis.call('HDEL', K.gates, gate_name)
-  local names = redis.call('SMEMBERS', K.lines)
-  table.sort(names, function(one, other) return string.sub(one, -1) < string.sub(other, -1) end) -- urgent ones first
-  for _, name in ipairs(names) do fill_line(name) end
+local kind, name = string.match(a.gate, '^(%a+):?(.*)$')
+local data = { [kind] = name ~= '' and name or nil }
+if a.shut then return answer({ state = 'ok', changed = shut_gate(a.gate, data) }) end
+if redis.call('HDEL', K.gates, a.gate) == 0 then return answer({ state = 'ok', changed = false }) end
+redis.call('HDEL', K.gate_reasons, a.gate)
+local types = redis.call('SMEMBERS', K.types)
+if kind ~= 'all' then
+  for _, type_name in ipairs(types) do
+    if type_name == name or limits_of(type_name).account == name then redis.call('UNLINK', K.breaker .. type_name) end
+  end
 end
-system_event(a.shut and 'queue-paused' or 'queue-resumed', { type = a.type ~= '' and a.type or nil })
+local names = redis.call('SMEMBERS', K.lines)
+table.sort(names, function(one, other) return string.sub(one, -1) < string.sub(other, -1) end) -- urgent ones first
+for _, line in ipairs(names) do fill_line(line) end
+for _, type_name in ipairs(types) do wake(type_name) end
+system_event('queue-resumed', data)
 return answer({ state = 'ok', changed = true })

@@ -2,8 +2,10 @@
 -- Use a ticket: take the next items of its job under a lease, and give the next ticket.
 --
 -- a: job, ticket (number), token (made by the caller before), holder (text, for people), lease_ms, hard_ms (hard limit of a chunk),
---    finishes (true when the type has a finish step), first (items of a job's first claim), chunk_ms, chunk_max, places
--- Answers {state = 'lease', kind, run, fence, ranges = {{from, to} …}, count} (ranges only for kind 'run'), or
+--    finishes (true when the type has a finish step), first (items of a job's first claim), chunk_ms, chunk_max, places,
+--    limits (JSON text: what the type declares), at_once (items of a chunk that run at once), set (true: a chunk is one call)
+-- Answers {state = 'lease', kind, run, fence, ranges = {{from, to} …}, count} (ranges only for kind 'run'), with `permits` (ms, one for
+-- each call, not to be made before), `late_ms` (what a start may be late) and `now` where the type has a rate; or
 -- {state = 'gone'} no such job, {state = 'stale'} the ticket was used before, {state = 'nothing'} no work for it now.
 local known = redis.call('HGET', K.lease .. a.token, 'claim')
 if known then return known end
@@ -15,8 +17,14 @@ put(j, 'last', a.ticket)
 if a.ticket > j.line then put(j, 'line', a.ticket) end -- the ledger was set back
 if j.line == j.last then ticket_used(j) end
 put(j, 'finishes', a.finishes and '1' or '0')
+declare_limits(j.type, a.limits)
 if miss_deadline(j) then return answer({ state = 'nothing' }) end
-if is_shut(j.type) then
+local rate_limited = #limits_of(j.type).cells > 0
+local function no_more_may_run()
+  local cap = limits_of(j.type).cap
+  return cap ~= nil and redis.call('ZCARD', K.type_leases .. j.type) >= cap or permits_due(j.type) == 0
+end
+if is_shut(j.type) or j.phase == 'run' and no_more_may_run() then
   settle_line(j)
   return answer({ state = 'nothing' })
 end
@@ -38,12 +46,12 @@ end
 -- How many items fit: as many as a slot begins within the time of a chunk, growing fivefold at most, and
 -- towards the end of a job few enough that the other slots have work too, but no less than a tenth of a second of it.
 local function fitting()
-  local want = a.first
+  local want = rate_limited and a.at_once or a.first
   if j.pace then want = math.min(math.ceil(j.pace * a.chunk_ms / 1000), 5 * math.max(j.chunk or a.first, 1)) end
   local left = j.total - settled_count(j) - j.in_hand
   local share = math.max(math.ceil(left / (2 * live_slots())), math.floor((j.pace or 0) / 10))
-  want = math.min(want, share, a.chunk_max)
-  return math.max(1, want)
+  want = math.max(1, math.min(want, share, a.chunk_max))
+  return rate_limited and not a.set and math.min(want, permits_due(j.type)) or want
 end
 
 local function due_retries(want)
@@ -128,6 +136,8 @@ redis.call('SADD', K.leases .. j.id, a.token)
 redis.call('ZADD', K.lease_ends, lease_end, a.token)
 if kind == 'run' then redis.call('ZADD', K.type_leases .. j.type, lease_end, a.token) end
 put(j, 'in_hand', j.in_hand + count)
+local permits, late_ms, marks
+if kind == 'run' then permits, late_ms, marks = take_permits(j.type, a.set and 1 or count) end
 settle_line(j)
 
 local given = {}
@@ -135,10 +145,12 @@ for _, range in ipairs(ranges) do given[#given + 1] = range end
 for _, item in ipairs(retried) do given[#given + 1] = { item, item + 1 } end
 local reply = answer({
   state = 'lease', kind = kind, run = j.run, fence = int(fence), ranges = given, count = count, ['end'] = lease_end,
+  permits = permits, late_ms = late_ms, now = permits and now or nil,
 })
 local retried_text = {}
 for i, item in ipairs(retried) do retried_text[i] = int(item) end
 redis.call('HSET', K.lease .. a.token, 'job', j.id, 'type', j.type, 'run', int(j.run), 'kind', kind, 'ticket', int(a.ticket),
   'ranges', text_of(ranges), 'retried', table.concat(retried_text, ','), 'count', int(count), 'left', int(count), 'fence', int(fence),
   'end', int(lease_end), 'last_end', int(last_end), 'seq', '0', 'holder', a.holder or '', 'since', int(now), 'claim', reply)
+if permits then redis.call('HSET', K.lease .. a.token, 'permits', #permits, 'marks', cjson.encode(marks)) end
 return reply

@@ -2,7 +2,7 @@
 -- A sign of life of a lease; repeating it does no harm.
 --
 -- a: token, lease_ms, sent (tickets that have left)
--- Answers {state = 'ok' | 'closed' | 'gone', stop = …} as lease_commit does.
+-- Answers {state = 'ok' | 'closed' | 'gone', stop = …, wait = …} as lease_commit does.
 local l = load_lease(a.token)
 if not l then return answer({ state = 'gone', stop = true }) end
 local j = load(l.job)
@@ -10,4 +10,4 @@ tickets_sent(a.sent)
 if not is_live(l, j) then return answer({ state = 'closed', stop = true }) end
 extend(l)
 -- The finish step of a stopped job writes its report: it is not hurried.
-return answer({ state = 'ok', stop = has(j.stop) and l.kind ~= 'finish' })
+return answer({ state = 'ok', stop = has(j.stop) and l.kind ~= 'finish', wait = must_wait(l.type) or nil })

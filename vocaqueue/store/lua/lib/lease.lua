@@ -2,7 +2,8 @@
 --
 -- Fields: job, run, kind (plan, run, finish), ticket, ranges ("a:b,c:d" from `cursor` or `returned`), retried ("i,j" from `retry`),
 -- count (items), left (of them not dealt with by this lease), fence, end, last_end (no beat goes past it), seq and answer
--- (of the last step, for one that is repeated), claim (the answer of the claim), closed (why; the lease then goes after a while).
+-- (of the last step, for one that is repeated), claim (the answer of the claim), closed (why; the lease then goes after a while),
+-- since (when it was claimed), permits (how many it got) and marks (JSON, see `take_permits`) where its type has a rate.
 
 local LATE_OWNER_S, REPEAT_S = 3600, 300 -- for how long a closed lease answers: whose owner was given up, and others
 local POISON_DEATHS = 3
@@ -27,7 +28,7 @@ local function load_lease(token)
   if #flat == 0 then return nil end
   local l = { token = token }
   for i = 1, #flat, 2 do l[flat[i]] = flat[i + 1] end
-  for _, name in ipairs({ 'run', 'ticket', 'count', 'left', 'seq', 'last_end' }) do l[name] = tonumber(l[name]) end
+  for _, name in ipairs({ 'run', 'ticket', 'count', 'left', 'seq', 'last_end', 'since', 'permits' }) do l[name] = tonumber(l[name]) end
   return l
 end
 
@@ -125,7 +126,8 @@ local function give_back(j, l)
   end
 end
 
-local function close(j, l, why)
+-- `unused`: permits that the holder did not use; of one that has not said so, all are taken for used.
+local function close(j, l, why, unused)
   l.closed = why
   redis.call('HSET', K.lease .. l.token, 'closed', why)
   local is_given_up = why == 'lapsed' or why == 'child' or why == 'limit'
@@ -133,6 +135,8 @@ local function close(j, l, why)
   redis.call('SREM', K.leases .. l.job, l.token)
   redis.call('ZREM', K.lease_ends, l.token)
   redis.call('ZREM', K.type_leases .. l.type, l.token)
+  if unused and has(l.marks) then give_permits_back(cjson.decode(l.marks), math.min(unused, l.permits)) end
+  if l.kind == 'run' and is_limited(l.type) then wake(l.type) end
   if j then put(j, 'in_hand', math.max(0, j.in_hand - l.left)) end
 end
 

@@ -2,7 +2,8 @@
 --
 -- A job has at most one ticket that counts: number `line`, expected while line > last (the highest number used).
 -- It stands in the outbox until somebody says that it was sent, then in `sent` until it is used.
--- At most `PLACES` jobs of one type and priority have a ticket at once; the others stand in the backlog, by turn.
+-- At most `PLACES` jobs of one type and priority are in line at once, and take turns; the others stand in the backlog, by turn.
+-- Of those in line, the jobs of a type with limits are parked, first come first served, while its limits let no more of them run.
 
 local PLACES = a.places or 16
 
@@ -32,10 +33,54 @@ local function tickets_sent(sent)
   end
 end
 
--- Whether everything or this type is held. Its jobs stand in the backlog then, by turn, and none gets a ticket.
+-- Whether everything, this type or its provider's account is held. Its jobs stand in the backlog then, by turn, and none gets a ticket.
 local function is_shut(type_name)
-  local all, one = unpack(redis.call('HMGET', K.gates, 'all', 'type:' .. type_name))
-  return (all or one) and true or false
+  local account = limits_of(type_name).account
+  local gates = redis.call('HMGET', K.gates, 'all', 'type:' .. type_name, 'account:' .. (account or ''))
+  return (gates[1] or gates[2] or gates[3]) and true or false
+end
+
+-- Whether a chunk that runs should begin no further item: its type was held, or a provider has asked everybody to wait.
+local function must_wait(type_name)
+  for _, c in ipairs(limits_of(type_name).cells) do
+    if (c.shut or 0) > now then return true end
+  end
+  return is_shut(type_name)
+end
+
+-- How many more tickets the limits of a type allow in its lines of priority `p` and more urgent ones.
+local function room(type_name, p)
+  local limits = limits_of(type_name)
+  local n, ask_at = permits_due(type_name)
+  if n == 0 then
+    redis.call('ZADD', K.limit_due, math.max(ask_at, now + 1), type_name)
+    return 0
+  end
+  if limits.cap then n = math.min(n, limits.cap - redis.call('ZCARD', K.type_leases .. type_name)) end
+  for q = 1, p do
+    local name = type_name .. ':' .. q
+    n = n - redis.call('ZCARD', K.line .. name) + redis.call('ZCARD', K.parked .. name)
+  end
+  return n
+end
+
+-- Give tickets to parked jobs, as many as may run: what frees a place of a type calls this.
+local function wake(type_name)
+  if is_shut(type_name) then return end
+  for p = 1, 4 do
+    local key = K.parked .. type_name .. ':' .. p
+    while redis.call('ZCARD', key) > 0 and room(type_name, p) > 0 do
+      local j = load(redis.call('ZPOPMIN', key)[1])
+      if j then give_ticket(j) end
+    end
+  end
+end
+
+-- A job in line gets its ticket, if there are no limits in its way.
+local function admit(j)
+  if j.phase ~= 'run' or not is_limited(j.type) then return give_ticket(j) end
+  redis.call('ZADD', K.parked .. line_name(j), 'NX', redis.call('INCR', K.park), j.id)
+  wake(j.type)
 end
 
 -- Give free places to the next jobs of the backlog.
@@ -47,7 +92,7 @@ local function fill_line(name)
     local j = load(popped[1])
     if j then
       redis.call('ZADD', K.line .. name, popped[2], j.id)
-      if j.line <= j.last then give_ticket(j) end
+      if j.line <= j.last then admit(j) end
     end
   end
 end
@@ -55,6 +100,7 @@ end
 local function leave_line(j)
   local name = line_name(j)
   redis.call('ZREM', K.backlog .. name, j.id)
+  redis.call('ZREM', K.parked .. name, j.id)
   if redis.call('ZREM', K.line .. name, j.id) == 1 then fill_line(name) end
 end
 
@@ -65,12 +111,13 @@ local function join_line(j)
     ticket_used(j)
     redis.call('SADD', K.lines, name)
     redis.call('ZREM', K.line .. name, j.id)
+    redis.call('ZREM', K.parked .. name, j.id)
     redis.call('ZADD', K.backlog .. name, j.turn, j.id)
     return
   end
   if j.line > j.last then return end
   redis.call('SADD', K.lines, name)
-  if redis.call('ZSCORE', K.line .. name, j.id) then return give_ticket(j) end
+  if redis.call('ZSCORE', K.line .. name, j.id) then return admit(j) end
   -- The one with the lowest turn goes first, also if it comes later.
   redis.call('ZADD', K.backlog .. name, j.turn, j.id)
   fill_line(name)
@@ -89,7 +136,16 @@ local function release_hold(j)
   if j.status == 'paused' and move(j, j.started_at and 'active' or 'waiting') then event('job-resumed', j) end
 end
 
--- Why the job may not run now, or nil. The place of pauses, caps, rates and budgets.
+-- Hold `gate_name` ('all', 'type:<type>', 'account:<account>'). One write; `reason` is a breaker's. Answers whether that was not so before.
+local function shut_gate(gate_name, data, reason)
+  if redis.call('HSETNX', K.gates, gate_name, int(now)) == 0 then return false end
+  if reason then redis.call('HSET', K.gate_reasons, gate_name, cjson.encode(reason)) end
+  data.reason = reason
+  system_event('queue-paused', data)
+  return true
+end
+
+-- Why the job may not run now, or nil. What holds a whole type is `is_shut` and `room`.
 local function gate(j)
   if has(j.held) then return 'paused' end
   if j.status == 'delayed' and (j.run_at or 0) > now then return 'scheduled' end

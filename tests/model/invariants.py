@@ -6,16 +6,33 @@ The invariants of the ledger, read from the real keys after every step; each is 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass, field
 
-from .model import SETTLED, Job, Model
+from vocaqueue.job import JobStatus
+from vocaqueue.store.jobs import Jobs
+from vocaqueue.store.ledger import Ledger
+
+from .following import follow_the_model
+from .model import Model
 from .real import Real, RealJob
 
 STATUSES = ("waiting", "active", "delayed", "paused", "completed", "failed", "cancelled")
 ENDS = {"job-completed", "job-failed", "job-cancelled"}
+#: Statuses in which a job can be when the event is written.
+SAYS = {
+    "job-completed": {"completed"},
+    "job-failed": {"failed"},
+    "job-cancelled": {"cancelled"},
+    "job-paused": {"paused"},
+    "job-resumed": {"waiting", "active"},
+    "job-active": {"active"},
+    "job-delayed": {"delayed"},
+    "job-retrying": {"waiting"},
+    "job-created": {"waiting", "delayed"},
+}
 GROWING = ("last", "line", "min", "run")
+KEPT = ("turn", "type", "created_at", "attempts", "backoff_ms")
 
 
 @dataclass
@@ -43,9 +60,13 @@ def check(real: Real, model: Model, history: History, *, places: int, woken_at: 
         follow_the_model(job, model.jobs[job.id])
         if history.before is not None and not cut and job.id in history.before.jobs:
             inv_3_10_12_only_growing(history.before.jobs[job.id], job)
+            inv_15_numbers_of_the_old_line_count_no_more(history.before.jobs[job.id], job)
         if not cut:
             inv_9_one_ticket_counts(job, history.issued.get(job.id, set()))
+    if woken_at is not None:
+        inv_8_nothing_is_left_that_is_due(real, woken_at)
     inv_13_indexes(real)
+    assert {name.removeprefix("type:").removeprefix("all") for name in real.raw.get("gates", {})} == model.gates
     inv_20_nothing_is_left_of_the_removed(real, model.removed)
     inv_12_21_the_streams_tell_the_same(real)
     history.before = real
@@ -75,20 +96,45 @@ def inv_2_bits_are_the_counters(job: RealJob) -> None:
     assert len(job.failed) == failed, "2: failed"
     assert len(job.skipped) == skipped, "2: skipped"
     assert len(job.settled) <= (job.total or 0), "2: more than the total"
+    assert {code: len(items) for code, items in job.by_code.items()} == job.codes, "2: failures by code"
+    assert sorted(i for items in job.by_code.values() for i in items) == sorted(job.failed), "2: failed with one code"
+    assert sorted(line[0] for line in job.errors) == sorted(job.failed), "2: each failed item has one error"
 
 
 def inv_3_10_12_only_growing(before: RealJob, job: RealJob) -> None:
     for name in GROWING:
         assert job.number(name) >= before.number(name), f"10: {name} fell"
+    assert [job.fields.get(name) for name in KEPT] == [before.fields.get(name) for name in KEPT], "a constant changed"
     assert job.number("last") <= job.number("line"), "10: last > line"
-    assert before.settled <= job.settled, "3: settled bits went"
     assert before.number("cost_nano") <= job.number("cost_nano"), "5: money went"
+    if job.number("run") != before.number("run"):
+        assert job.number("run") == before.number("run") + 1, "12: two retries in one step"
+        assert before.has_ended, "12: a retry of a job that had not ended"
+        assert before.settled - before.failed <= job.settled, "3: a retry took what was done or skipped"
+        assert job.skipped == before.skipped, "3: a retry changed what was skipped"
+        assert job.failed <= before.failed, "3: a retry made failures"
+        return
+    assert before.settled <= job.settled, "3: settled bits went"
+    assert before.failed <= job.failed, "3: failed bits went"
     if before.has_ended:
         assert job.status == before.status, "12: a final status changed"
         kept = ("completed", "failed", "skipped", "total", "result", "finished_at")
         assert [job.fields.get(name) for name in kept] == [before.fields.get(name) for name in kept], (
             "12: changed after the end"
         )
+
+
+def inv_15_numbers_of_the_old_line_count_no_more(before: RealJob, job: RealJob) -> None:
+    if before.number("priority") != job.number("priority"):
+        bar = max(job.number("last"), job.number("min") - 1)
+        assert before.number("line") <= bar, f"15: a ticket of the old line still counts: {job.fields}"
+
+
+def inv_8_nothing_is_left_that_is_due(real: Real, now: int) -> None:
+    """What a pass over time leaves behind lies ahead: else those that it cannot help would hide the others."""
+    for name in ("job-due", "retry-due"):
+        late = {job_id: at for job_id, at in real.zset(name).items() if at <= now}
+        assert not late, f"8: left in {name} by a pass: {late}"
 
 
 def inv_8_somebody_owes_the_next_ticket(real: Real, job: RealJob, places: int, woken_at: int | None) -> None:
@@ -104,8 +150,17 @@ def inv_8_somebody_owes_the_next_ticket(real: Real, job: RealJob, places: int, w
     assert not (outbox or sent) or expected, "8: owed, but its number was used"
     assert len(line) <= places, "8: more jobs in line than places"
     if job.id in backlog:
-        assert len(line) == places, "8: waits in the backlog before a free place"
+        assert len(line) == places or real.is_shut(job), "8: waits in the backlog before a free place"
+    for place in (line, backlog):
+        assert place.get(job.id, job.number("turn")) == job.number("turn"), "8: lost its turn"
+    for name, members in real.raw.items():
+        if name.startswith(("sent:", "line:", "backlog:")) and not name.endswith(f":{job.line_name}"):
+            assert job.id not in members, f"8: {job.id} is in {name} and belongs to {job.line_name}"
     live = bool(job.leases)
+    if job.is_held:
+        has_place = outbox or sent or job.id in line or job.id in backlog
+        assert not has_place, "8: held, and it has a place"
+        return
     assert outbox or sent or job.id in backlog or live or any(t is not None for t in timed.values()), (
         f"8: nobody will ever wake {job.id}: {job.fields}"
     )
@@ -161,6 +216,24 @@ def inv_13_indexes(real: Real) -> None:
         assert int(real.raw.get("items-left", {}).get(kind, 0)) == left, f"13: items left of {kind}, should be {left}"
 
 
+def inv_13_what_is_held_is_counted_as_paused(real: Real, ledger: Ledger) -> None:
+    """The counts that people see are a recount of the jobs that they see, each in exactly one."""
+    kinds = sorted({job.fields["type"] for job in real.jobs.values()})
+    counts = Jobs(ledger).counts(kinds)
+    seen = {job.id: job for job in Jobs(ledger).page(limit=100).items}
+    assert set(seen) == set(real.jobs), "13: jobs that are seen"
+    for job in real.jobs.values():
+        stands = job.status in {"waiting", "active"} and not job.number("in_hand") and real.is_shut(job)
+        status = "paused" if stands else job.status
+        assert seen[job.id].status == status, f"13: {job.id} is seen as {seen[job.id].status}, not {status}"
+    for kind in kinds:
+        mine = Counter(job.status.value for job in seen.values() if job.type == kind)
+        shown = {status.value: counts["types"][kind][status.value] for status in JobStatus}
+        assert shown == {status.value: mine[status.value] for status in JobStatus}, f"13: {kind}: {shown} of {mine}"
+    everything = Counter(job.status.value for job in seen.values())
+    assert counts["all"] == {status.value: everything[status.value] for status in JobStatus}, "13: all"
+
+
 def inv_14_leases_are_indexed(real: Real, job: RealJob) -> None:
     """Live leases are in all three indexes with one end, closed ones in none; what is in hand is their sum."""
     ends = real.zset("lease-ends")
@@ -188,14 +261,23 @@ def inv_14_leases_are_indexed(real: Real, job: RealJob) -> None:
 def inv_12_21_the_streams_tell_the_same(real: Real) -> None:
     """Replayed from empty, the events give each job's status and progress; one terminal event for each end."""
     last: dict[str, dict[str, object]] = {}
-    ends: Counter[str] = Counter()
+    ends: Counter[str] = Counter()  #: of the present run
     counters: dict[str, tuple[int, ...]] = {}
     for event in real.events():
         job_id = event.get("job")
         if job_id not in real.jobs:  # a worker's event, or a job that was removed
             continue
+        if event["event"] == "job-retrying":
+            assert ends[job_id] == 1, f"12: a new run of {job_id} before the end of the last"
+            ends[job_id] = 0
+            counters[job_id] = (0, 0, 0)
         assert ends[job_id] == 0, f"12: {event['event']} after the end of {job_id}"
+        assert (event["event"] == "job-created") == (job_id not in last), (
+            f"21: {event['event']} first, or created twice"
+        )
         ends[job_id] += event["event"] in ENDS
+        status = event["data"]["status"]
+        assert status in SAYS.get(event["event"], {status}), f"21: {event['event']} says {status}"
         progress = event["data"]["progress"]
         seen = tuple(int(progress[name]) for name in ("completed", "failed", "skipped"))
         total = progress.get("total")
@@ -216,57 +298,3 @@ def inv_20_nothing_is_left_of_the_removed(real: Real, removed: set[str]) -> None
         assert removed.isdisjoint(key.split(":")), f"20: {key} outlived its job"
         if isinstance(value, dict) and not key.startswith("lease:"):
             assert removed.isdisjoint(value), f"20: {removed & set(value)} in {key}"
-
-
-def follow_the_model(job: RealJob, model: Job) -> None:
-    """5, 6, 17, 18, 19 and more: the real job is one that the model allows; where it had a choice the model follows."""
-    phase = "ended" if job.has_ended else job.phase
-    if model.phase == "finish or ended":
-        assert phase in {"finish", "ended"}, f"19: stopped, no lease, and {phase}"
-        model.phase = phase
-        if phase == "ended":
-            model.status = set(model.stops)
-    assert phase == model.phase, f"{job.id} is in {phase}, the model in {model.phase}"
-    assert job.status in model.status | ({"delayed"} if "active" in model.status else set()), (
-        f"12: {job.id} is {job.status}, the model says {model.status}"
-    )
-    if model.has_ended:
-        model.status = {job.status}
-        assert (job.fields.get("result") or None) == model.result, "12: another result than the adopted one"
-    assert job.number("cost_nano") == model.cost_nano, f"5: cost {job.number('cost_nano')} != {model.cost_nano}"
-    assert set(job.leases) == set(model.leases), f"live leases {set(job.leases)}, the model has {set(model.leases)}"
-    for token, lease in model.leases.items():
-        real_lease = job.leases[token]
-        assert int(real_lease.fields["end"]) == lease.end, f"16: end of {token}"
-        if lease.kind == "run":
-            assert set(job.open_of(real_lease)) == job_open(model, token), f"1: items of {token}"
-    unclaimed = set(job.unclaimed()) if not job.has_ended else set()
-    errors = {line[0]: line for line in reversed(job.errors)}
-    for i, item in model.items.items():
-        if i in job.settled:
-            state = "skipped" if i in job.skipped else "failed" if i in job.failed else "done"
-        elif job.has_ended:
-            continue
-        elif i in job.retry:
-            state = "retry"
-        else:
-            state = "open" if i in unclaimed else "lease"
-        assert state in item.may, f"6: item {i} of {job.id} is {state}, the model says {item.may}"
-        if state == "retry" and item.may == {"retry"}:
-            earliest, latest = item.due
-            assert earliest <= job.retry[i] <= latest, f"17: retry of {i} at {job.retry[i]}, not {item.due}"
-        if state == "failed":
-            assert errors[i][3] in item.codes, f"18: {i} failed with {errors[i][3]}, not {item.codes}"
-        if state == "failed" and item.may != {"failed"}:
-            item.settle("failed")
-            item.tries = job.tries.get(i, item.tries)
-        item.may = {state}
-        # A settled item needs no count any more.
-        if state not in SETTLED:
-            assert job.tries.get(i, 0) == item.tries, f"17: tries of {i}: {job.tries.get(i, 0)}, not {item.tries}"
-            assert item.tries < job.number("attempts"), "17: more tries than attempts"
-    assert json.loads(json.dumps(job.fields))  # every field is text
-
-
-def job_open(job: Job, token: str) -> set[int]:
-    return job.open_of(job.leases[token])

@@ -28,6 +28,10 @@ class Item:
     given_back: int = 0  #: times it may have to be called again
     due: tuple[int, int] = (0, 0)  #: earliest and latest time of its retry
 
+    def again(self) -> Item:
+        """The item in a new run: fresh tries, no blame."""
+        return Item(calls=self.calls, given_back=self.given_back + 1)
+
     @property
     def state(self) -> str:
         (state,) = self.may
@@ -46,6 +50,7 @@ class Lease:
     token: str
     kind: str
     ticket: int
+    holder: str
     end: int
     last_end: int
     items: set[int]  #: that it was given
@@ -63,11 +68,13 @@ class Job:
     finishes: bool
     phase: str = "plan"
     status: set[str] = field(default_factory=set)  #: that it may have
-    begun: bool = False
+    run: int = 1
+    begun: bool = False  #: in this run
+    held: bool = False
     stops: set[str] = field(default_factory=set)  #: ends that were asked for: cancelled, failed
     items: dict[int, Item] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
-    last: int = 0
+    last: int = 0  #: highest ticket that was used, or that counts no more
     cost_nano: int = 0
     phase_failures: int = 0
     phase_deaths: int = 0
@@ -91,9 +98,11 @@ class Model:
         self.lease_ms, self.gap_ms = lease_ms, gap_ms
         self.jobs: dict[str, Job] = {}
         self.tokens: dict[str, str] = {}  #: every token that made a lease -> its job
+        self.runs: dict[str, int] = {}  #: token -> run of its job
         self.applied: dict[str, int] = {}  #: token -> last seq
         self.fences: list[int] = []
         self.removed: set[str] = set()
+        self.gates: set[str] = set()  #: types that are held; '' is everything
         self.tick: int | None = None
         self.server = ""
         self.no_reap_until = 0
@@ -107,10 +116,91 @@ class Model:
             self._items(job, job.total)
         self.settle(job)
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: Job) -> bool:
+        """Whether it was still to be stopped. A stopped job waits for nothing but its leases and its finish."""
+        if job.has_ended:
+            return False
+        job.stops.add("cancelled")
+        self._let_go(job)
+        self.settle(job)
+        return True
+
+    def _let_go(self, job: Job) -> None:
+        job.held, job.run_at = False, None
+        if job.status <= {"paused", "delayed"}:
+            job.status = {"active" if job.begun else "waiting"}
+
+    # ---- steering
+
+    def hold(self, job: Job, held: bool) -> bool:
+        """Whether it can be held or let go: not once it ends."""
+        if job.has_ended or job.stops:
+            return False
+        job.held = held
+        if not held and job.status == {"paused"}:
+            job.status = {"active" if job.begun else "waiting"}
+        self.settle(job)
+        return True
+
+    def set_gate(self, name: str, shut: bool) -> bool:
+        """Whether it was not so before."""
+        changed = (name in self.gates) is not shut
+        self.gates = self.gates | {name} if shut else self.gates - {name}
+        return changed
+
+    def is_shut(self, job: Job) -> bool:
+        return bool(self.gates & {"", job.type})
+
+    def set_priority(self, job: Job, priority: int) -> bool:
+        if job.has_ended:
+            return False
+        job.priority = priority
+        return True
+
+    def promote(self, job: Job) -> bool:
+        """Only one that never began waits for the time that was asked for."""
+        if job.has_ended or job.begun or job.status != {"delayed"}:
+            return False
+        job.status, job.run_at = {"waiting"}, None
+        self.settle(job)
+        return True
+
+    def wake(self, now: int) -> None:
+        """Delayed jobs whose time has come."""
+        for job in self.jobs.values():
+            if job.status == {"delayed"} and job.run_at is not None and job.run_at <= now:
+                job.status, job.run_at = {"active" if job.begun else "waiting"}, None
+                self.settle(job)
+
+    def to_do_again(self, job: Job, codes: list[str] | None) -> set[int] | None:
+        """Items that a retry would run; None: there is nothing to do again, or it has not ended."""
         if not job.has_ended:
-            job.stops.add("cancelled")
-            self.settle(job)
+            return None
+        failed = {i for i, item in job.items.items() if item.may == {"failed"}}
+        if codes is not None:
+            failed = {i for i in failed if job.items[i].codes & set(codes)}
+        again = failed | {i for i, item in job.items.items() if not item.is_settled}
+        # A plan or finish step that did not come to its end is run again too.
+        if again or job.total is None or (codes is None and job.status != {"completed"}):
+            return again
+        return None
+
+    def retry(self, job: Job, codes: list[str] | None) -> int | None:
+        """How many items will be run; None: refused."""
+        again = self.to_do_again(job, codes)
+        if again is None:
+            return None
+        for i in again:
+            job.items[i] = job.items[i].again()
+        job.run += 1
+        job.begun = False
+        job.stops = set()
+        job.result = job.run_at = None
+        job.phase_failures = job.phase_deaths = 0
+        job.status = {"waiting"}
+        job.phase = "plan" if job.total is None else "run" if again or not job.finishes else "finish"
+        self.settle(job)
+        return len(again)
 
     def remove(self, job: Job) -> None:
         del self.jobs[job.id]
@@ -123,10 +213,19 @@ class Model:
     # ---- leases
 
     def claim(
-        self, job: Job, token: str, kind: str, items: Iterable[int], ticket: int, fence: int, now: int, hard_ms: int
+        self,
+        job: Job,
+        token: str,
+        kind: str,
+        items: Iterable[int],
+        ticket: int,
+        holder: str,
+        fence: int,
+        now: int,
+        hard_ms: int,
     ) -> None:
         last_end = now + hard_ms + BEYOND_LIMIT_MS
-        lease = Lease(token, kind, ticket, min(now + self.lease_ms, last_end), last_end, set(items))
+        lease = Lease(token, kind, ticket, holder, min(now + self.lease_ms, last_end), last_end, set(items))
         for i in lease.items:
             item = job.items[i]
             item.may, item.token = {"lease"}, token
@@ -136,6 +235,7 @@ class Model:
         job.status = {"active"}
         job.last = max(job.last, ticket)
         self.tokens[token] = job.id
+        self.runs[token] = job.run
         self.applied[token] = 0
         self.fences.append(fence)
 
@@ -158,7 +258,7 @@ class Model:
             return
         self.applied[token] = seq
         job.cost_nano += cost_nano
-        if job.has_ended:
+        if job.has_ended or self.runs[token] != job.run:
             return
         lease = job.leases.get(token)
         for i in done:
@@ -173,6 +273,7 @@ class Model:
                 self._fail(job, i, code, retryable, after_ms, now)
             if fatal:
                 job.stops.add("failed")
+                self._let_go(job)
             if close:
                 self.give_back(job, lease)
         self.settle(job)
@@ -208,9 +309,9 @@ class Model:
         job.leases.pop(lease.token)
         return back
 
-    def died(self, job: Job, ticket: int, how: str, now: int) -> Lease | None:
+    def died(self, job: Job, ticket: int, holder: str, how: str, now: int) -> Lease | None:
         """The lease that was closed, if there was one."""
-        lease = next((each for each in job.leases.values() if each.ticket == ticket), None)
+        lease = next((each for each in job.leases.values() if (each.ticket, each.holder) == (ticket, holder)), None)
         if lease is None:
             return None
         back = self.give_back(job, lease)
@@ -301,13 +402,15 @@ class Model:
         """No work, no lease, no retry: on to the finish in the same step."""
         if job.has_ended or job.leases:
             return
-        if (job.stops and job.phase == "finish") or job.stops:
+        if job.stops:
             self._may_end(job)
         elif job.phase == "run" and all(item.is_settled for item in job.items.values()):
             if job.finishes and job.begun:
                 job.phase = "finish"
             else:
                 self._end(job)
+        if job.held and not job.has_ended and job.status <= {"waiting", "active"}:
+            job.status = {"paused"}
 
     def _may_end(self, job: Job) -> None:
         """A stopped job may have its finish step, which writes the report, or end at once."""
@@ -318,6 +421,7 @@ class Model:
 
     def _end(self, job: Job) -> None:
         job.phase = "ended"
+        job.held, job.run_at = False, None
         if job.stops:
             job.status = set(job.stops)
         elif job.total and job.count("failed") == job.total:

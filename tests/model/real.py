@@ -80,6 +80,8 @@ class RealJob:
     tries: dict[int, int]
     suspects: dict[int, int]
     errors: list[list[Any]]
+    by_code: dict[str, set[int]]  #: failed items by the code that they are counted under
+    codes: dict[str, int]
     leases: dict[str, RealLease] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
@@ -100,6 +102,10 @@ class RealJob:
     @property
     def has_ended(self) -> bool:
         return self.status in {"completed", "failed", "cancelled"}
+
+    @property
+    def is_held(self) -> bool:
+        return bool(self.fields.get("held"))
 
     @property
     def line_name(self) -> str:
@@ -143,6 +149,10 @@ class Real:
     def under(self, prefix: str) -> dict[str, Any]:
         return {key[len(prefix) :]: value for key, value in self.raw.items() if key.startswith(prefix)}
 
+    def is_shut(self, job: RealJob) -> bool:
+        gates = self.raw.get("gates", {})
+        return "all" in gates or f"type:{job.fields['type']}" in gates
+
     def events(self) -> list[dict[str, Any]]:
         """Both streams of job events in their one order."""
         found = []
@@ -164,6 +174,8 @@ class Real:
             retry={int(item): due for item, due in self.zset(f"retry:{job_id}").items()},
             tries={int(item): int(n) for item, n in raw.get(f"tries:{job_id}", {}).items()},
             suspects={int(item): int(n) for item, n in raw.get(f"suspects:{job_id}", {}).items()},
+            by_code={code: positions(bits) for code, bits in self.under(f"failed-code:{job_id}:").items()},
+            codes={code: int(n) for code, n in raw.get(f"codes:{job_id}", {}).items()},
             errors=[json.loads(line) for line in raw.get(f"errors:{job_id}", [])],
         )
         for token in raw.get(f"leases:{job_id}", set()):

@@ -105,3 +105,21 @@ def test_leases_that_run_out_blame_nobody_up_to_a_point(ledger: Ledger, total: i
     assert len(job.failed) == 1
     assert job.errors[0][3] == "abandoned"
     assert job.tries == {}
+
+
+def test_a_main_process_speaks_of_its_own_child(ledger: Ledger) -> None:
+    """
+    After the ledger was put back in time a ticket's number is given again, to another child: a main process whose child
+    had it before neither ends that lease nor keeps it.
+    """
+    desk = Desk(ledger, total=2)
+    desk.claim()  # by "h"
+    ticket = desk.job().number("last")
+    (before,) = desk.job().leases.values()
+    desk.now += 1000
+    assert desk.step("lease_keep", held=[["a", ticket, "another/17"]]).data["kept"] == 0
+    assert not desk.step("lease_died", job="a", ticket=ticket, holder="another/17", how="child").data["blamed"]
+    assert desk.job().leases[before.token].fields == before.fields
+    assert desk.step("lease_keep", held=[["a", ticket, "h"]]).data["kept"] == 1
+    assert desk.step("lease_died", job="a", ticket=ticket, holder="h", how="child").data["blamed"]
+    assert not desk.job().leases

@@ -78,7 +78,7 @@ class Life:
         bad = [2, "w2", "two", "bad_row", "a sentence", False, None]
         self.step("lease_commit", token="t1", seq=1, done=[[0, 1]], failed=[busy, bad], cost_nano=5, jitter=0, sent=[])
         self.step("lease_renew", token="t1")
-        self.step("lease_keep", held=[["a", 4]])
+        self.step("lease_keep", held=[["a", 4, "h"]])
         self.step(
             "lease_commit",
             token="t1",
@@ -92,7 +92,7 @@ class Life:
         )
         self.step("progress_flush", limit=10)
         self.claim("t2", 5)  # dies in company, so that its items are suspects
-        self.step("lease_died", job="a", ticket=5, how="child")
+        self.step("lease_died", job="a", ticket=5, holder="h", how="child")
         self.claim("t3", 6)  # alone now; runs out
         for _ in range(8):
             self.now += 2000
@@ -113,7 +113,7 @@ class Life:
         self.step("lease_finish", token="end", result='{"file": "f"}')
         self.step("job_create", id="b", type="toy", priority=2, params="{}", total=3, attempts=1, backoff_ms=100)
         self.claim("t9", 1, job="b", finishes=False)
-        self.step("job_cancel", id="b")
+        self.step("job_cancel", id="b", token="c1")
         self.step("lease_commit", token="t9", seq=1, done=[[0, 1]], cost_nano=2, jitter=0, close=True)
         self.step("job_create", id="c", type="toy", priority=2, params="{}", total=0, attempts=1, backoff_ms=100)
         self.step("job_remove", id="c")
@@ -136,11 +136,11 @@ class Life:
         }
         self.step("job_create", id="d", type="toy", **given)
         self.step("job_promote", id="d", token="p1")
-        self.step("job_priority", id="d", priority=1)
+        self.step("job_priority", id="d", token="p2", priority=1)
         for shut in (True, False):
-            self.step("gate_set", gate="type:toy", shut=shut)
-        self.step("job_hold", id="d", held=True)
-        self.step("job_hold", id="d", held=False)
+            self.step("gate_set", gate="type:toy", shut=shut, token=f"g{shut}")
+        self.step("job_hold", id="d", token="h1", held=True)
+        self.step("job_hold", id="d", token="h2", held=False)
         job = self.ledger.keys("job", "d")
         for run in (1, 2):
             number = int(self.ledger.client.hget(job, "line"))

@@ -10,6 +10,8 @@ from ..registry import JobType, Registry
 from ..settings import Settings
 from .config import celery_settings
 
+REQUEST = "vocaqueue.engine.request:TicketRequest"  #: by name: only a worker loads it
+
 
 def create_celery_app(settings: Settings, job_types: Registry, name: str = "vocaqueue") -> Celery:
     """An app whose workers can run the given job types, and whose clients can send their tickets."""
@@ -26,7 +28,7 @@ def create_celery_app(settings: Settings, job_types: Registry, name: str = "voca
 
 
 def _register(app: Celery, job_type: JobType) -> Task:
-    @app.task(name=job_type.name, bind=True, time_limit=job_type.limits.hard_timeout_s, priority=None)
+    @app.task(name=job_type.name, bind=True, time_limit=job_type.limits.hard_timeout_s, priority=None, Request=REQUEST)
     def ticket(self: Any, job_id: str, number: int) -> str:
         from .runner import run_ticket
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from ..errors import Detail, InvalidParams
 from ..rates import Rate
@@ -89,7 +90,7 @@ class QueueLimits:
         if rate is not KEEP:
             self.queue.act("limits_set", account=account, rate=_step_of(rate))
         if held is not KEEP:
-            self.queue.act("gate_set", gate=f"account:{account}", shut=held)
+            self.queue.act("gate_set", token=uuid4().hex, gate=f"account:{account}", shut=held)
         return self.accounts()[account]
 
     def _declare(self) -> None:

@@ -337,7 +337,7 @@ class QueueManager:
 
     def _set_gate(self, type_name: str | None, *, shut: bool) -> bool:
         gate = "all" if type_name is None else f"type:{self.job_types.get(type_name).name}"
-        return bool(self.act("gate_set", gate=gate, shut=shut).data["changed"])
+        return bool(self.act("gate_set", token=uuid4().hex, gate=gate, shut=shut).data["changed"])
 
     def act(self, step: str, **arguments: Any) -> Answer:
         """Make a step of the ledger that must outlive a power cut, and send its tickets."""

@@ -17,6 +17,7 @@ from ..store.client import make_client
 from ..store.keys import Keys
 from ..store.ledger import Ledger
 from . import job_log, runner
+from .request import holder_name, holder_spoken_of
 from .runtime import Runtime, StopFlag
 from .tickets import TicketOffice, ticket_of
 
@@ -48,7 +49,8 @@ def attach(app: Celery, settings: Settings, job_types: Registry) -> None:
             return
         try:
             ledger = Ledger(settings)
-            answer = ledger.step("lease_died", patience_s=0.5, job=args[0], ticket=args[1], how=how)
+            holder = holder_spoken_of()
+            answer = ledger.step("lease_died", patience_s=0.5, job=args[0], ticket=args[1], holder=holder, how=how)
             sent = TicketOffice(app, settings).send(answer.tickets)
             if sent:
                 ledger.step("ticket_sent", patience_s=0.5, sent=sent)
@@ -87,14 +89,18 @@ def _slots_step(settings: Settings, job_types: Registry) -> type:
                 seconds, micros = self.client.time()
                 now_ms = int(seconds) * 1000 + int(micros) // 1000
                 slots = max(1, consumer.pool.num_processes)
-                self.beat()
+                self.beat(consumer)
                 for queue in {q.name for q in consumer.task_consumer.queues} & set(job_types.names):
                     self.client.hset(self.keys("slots", queue), consumer.hostname, f"{slots}:{now_ms}")
             except Exception as error:
                 log.debug("slots not said", extra={"reason": str(error)})
 
-        def beat(self) -> None:
-            held = [list(ticket) for request in state.active_requests if (ticket := ticket_of(request.id))]
+        def beat(self, consumer: Any) -> None:
+            held = [
+                [*ticket, holder_name(consumer.hostname, request.worker_pid)]
+                for request in state.active_requests
+                if (ticket := ticket_of(request.id))
+            ]
             if held:
                 self.ledger.step("lease_keep", patience_s=0, held=held)
 

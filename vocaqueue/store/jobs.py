@@ -134,7 +134,8 @@ class Jobs:
     def _hold(self, name: str, counts: dict[str, int], everything: dict[str, int]) -> None:
         """Move what stands still from `waiting` and `active` to `paused`; jobs that still have a chunk in hand stay."""
         tokens = self.client.zrange(self.keys("type_leases", name), 0, -1)
-        in_hand = {self.client.hget(self.keys("lease", token.decode()), "job") for token in tokens} - {None}
+        leases = [self.client.hmget(self.keys("lease", token.decode()), "job", "left") for token in tokens]
+        in_hand = {job for job, left in leases if job and int(left)}
         active = min(len(in_hand), counts["active"])
         for before, after in (("waiting", 0), ("active", active)):
             moved = counts[before] - after

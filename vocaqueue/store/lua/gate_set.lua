@@ -1,12 +1,21 @@
 #!lua flags=allow-oom
 -- Hold everything, one type or one provider's account, or let it go on. One write, however many jobs there are: each keeps its turn.
 --
--- a: gate ('all', 'type:<type>' or 'account:<account>'), shut (true or false), places
+-- a: token (of this act), gate ('all', 'type:<type>' or 'account:<account>'), shut (true or false), places
 -- Answers {state = 'ok', changed = true when it was not so before}.
+local acts = redis.call('GET', K.gate_acts) or ''
+local told = told_before(acts)
+if told then return told end
+local function answer_gate(changed)
+  local reply = { state = 'ok', changed = changed }
+  if has(a.token) then redis.call('SET', K.gate_acts, acts_with(acts, cjson.encode(reply))) end
+  return answer(reply)
+end
+
 local kind, name = string.match(a.gate, '^(%a+):?(.*)$')
 local data = { [kind] = name ~= '' and name or nil }
-if a.shut then return answer({ state = 'ok', changed = shut_gate(a.gate, data) }) end
-if redis.call('HDEL', K.gates, a.gate) == 0 then return answer({ state = 'ok', changed = false }) end
+if a.shut then return answer_gate(shut_gate(a.gate, data)) end
+if redis.call('HDEL', K.gates, a.gate) == 0 then return answer_gate(false) end
 redis.call('HDEL', K.gate_reasons, a.gate)
 local types = redis.call('SMEMBERS', K.types)
 if kind ~= 'all' then
@@ -19,4 +28,4 @@ table.sort(names, function(one, other) return string.sub(one, -1) < string.sub(o
 for _, line in ipairs(names) do fill_line(line) end
 for _, type_name in ipairs(types) do wake(type_name) end
 system_event('queue-resumed', data)
-return answer({ state = 'ok', changed = true })
+return answer_gate(true)

@@ -5,7 +5,8 @@
 -- Answers {state = 'cancelled' | 'stopping' | 'gone'} or {state = 'refused', status = …} when the job has ended.
 local j = load(a.id)
 if not j then return answer({ state = 'gone' }) end
-if is_repeated(j) then return answer({ state = is_final(j) and 'cancelled' or 'stopping' }) end
-if is_final(j) then return answer({ state = 'refused', status = j.status }) end
+local told = told_before(j.acts)
+if told then return told end
+if is_final(j) then return answer_act(j, { state = 'refused', status = j.status }) end
 stop_job(j, 'cancelled')
-return answer({ state = is_final(j) and 'cancelled' or 'stopping' })
+return answer_act(j, { state = is_final(j) and 'cancelled' or 'stopping' })

@@ -5,10 +5,12 @@
 -- Answers {state = 'ok' | 'gone'} or {state = 'refused', status = …}.
 local j = load(a.id)
 if not j then return answer({ state = 'gone' }) end
-if is_repeated(j) then return answer({ state = 'ok' }) end
-if j.status ~= 'delayed' or j.started_at then return answer({ state = 'refused', status = j.status }) end
+local told = told_before(j.acts)
+if told then return told end
+if j.status ~= 'delayed' or j.started_at then return answer_act(j, { state = 'refused', status = j.status }) end
 redis.call('ZREM', K.job_due, j.id)
 put(j, 'run_at', nil)
 move(j, 'waiting')
+say_progress(j)
 settle_line(j)
-return answer({ state = 'ok' })
+return answer_act(j, { state = 'ok' })

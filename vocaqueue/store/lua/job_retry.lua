@@ -1,5 +1,5 @@
 #!lua
--- Run an ended job again: just what failed or was not done, with a fresh number of tries.
+-- Run an ended job again: just what failed or was not done, with a fresh number of tries; also when that is only its finish.
 --
 -- a: id, token (of this act), codes (list of error codes; absent: all failures and what was not tried), places
 -- Answers {state = 'retrying', items = how many} or {state = 'gone'} or {state = 'refused', status = …} (not ended, or nothing
@@ -7,11 +7,12 @@
 -- A deadline counts anew from here.
 local j = load(a.id)
 if not j then return answer({ state = 'gone' }) end
-local holder = has(j.unique) and holder_of(j.type, j.unique)
-if holder and holder.id ~= j.id then return answer({ state = 'duplicate', job = holder.id, status = holder.status }) end
-if is_repeated(j) then return answer({ state = 'retrying' }) end
+local told = told_before(j.acts)
+if told then return told end
 local left = j.total and j.total - settled_count(j) or 1
-if not is_final(j) or (j.failed == 0 and left == 0) then return answer({ state = 'refused', status = j.status }) end
+if not is_final(j) then return answer_act(j, { state = 'refused', status = j.status }) end
+local holder = has(j.unique) and holder_of(j.type, j.unique)
+if holder then return answer_act(j, { state = 'duplicate', job = holder.id, status = holder.status }) end
 
 local was, again = j.status, 0
 if j.total and j.total > 0 and j.failed > 0 then
@@ -42,7 +43,7 @@ if j.total and j.total > 0 and j.failed > 0 then
   end
   redis.call('UNLINK', chosen)
 end
-if again == 0 and left == 0 then return answer({ state = 'refused', status = j.status }) end
+if again == 0 and left == 0 and (was == 'completed' or has(a.codes)) then return answer_act(j, { state = 'refused', status = j.status }) end
 if j.total and j.total > 0 then redis.call('COPY', K.settled .. j.id, K.away .. j.id, 'REPLACE') end
 
 redis.call('ZREM', K.ended .. was, j.id)
@@ -51,10 +52,11 @@ for _, field in ipairs({
 }) do put(j, field, nil) end
 put(j, 'run', j.run + 1)
 put(j, 'cursor', 0)
-put(j, 'phase', j.total and 'run' or 'plan')
+local only_finish = again == 0 and left == 0 and j.finishes == '1'
+put(j, 'phase', not j.total and 'plan' or only_finish and 'finish' or 'run')
 move(j, 'waiting')
 if j.total then redis.call('HINCRBY', K.items_left, j.type, j.total - settled_count(j)) end
 take_hold(j)
 event('job-retrying', j, { run = j.run })
 settle_line(j)
-return answer({ state = 'retrying', items = j.total and j.total - settled_count(j) or nil })
+return answer_act(j, { state = 'retrying', items = j.total and j.total - settled_count(j) or nil })

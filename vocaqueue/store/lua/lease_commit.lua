@@ -90,6 +90,7 @@ if live then
   if has(a.fatal) and not has(j.stop) then
     put(j, 'stop', 'failed')
     put(j, 'error', cjson.encode(a.fatal))
+    put(j, 'held', nil) -- its finish is all that is left
   end
   if a.close then
     if has(a.begun) and a.begun > 0 and (a.elapsed_ms or 0) > 0 then

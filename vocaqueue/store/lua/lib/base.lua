@@ -73,12 +73,25 @@ local function move(j, to)
   return true
 end
 
--- Whether this very act was done before and only its reply was lost; `a.token` is made anew for each act.
-local function is_repeated(j)
-  if not has(a.token) then return false end
-  if j.steered == a.token then return true end
-  put(j, 'steered', a.token)
-  return false
+-- The last acts of people, as lines of "token answer": an act whose reply was lost is made again, one that was on its way for
+-- long comes late, and neither may count twice. `a.token` is made anew for each act.
+local ACTS_KEPT = 8
+
+-- What this very act was answered before, or nil.
+local function told_before(acts)
+  if not has(a.token) then return nil end
+  for token, reply in string.gmatch(acts or '', '(%S+) ([^\n]+)') do
+    if token == a.token then return reply end
+  end
+end
+
+-- The acts with this one and its answer before them.
+local function acts_with(acts, reply)
+  local lines = { a.token .. ' ' .. reply }
+  for line in string.gmatch(acts or '', '[^\n]+') do
+    if #lines < ACTS_KEPT then lines[#lines + 1] = line end
+  end
+  return table.concat(lines, '\n')
 end
 
 -- Write what changed and answer; the last thing a step does.
@@ -86,4 +99,10 @@ local function answer(t)
   for _, j in pairs(loaded) do save(j) end
   if #tickets > 0 then t.tickets = tickets end
   return cjson.encode(t)
+end
+
+-- Answer an act on a job, which remembers it.
+local function answer_act(j, t)
+  if has(a.token) then put(j, 'acts', acts_with(j.acts, cjson.encode(t))) end
+  return answer(t)
 end

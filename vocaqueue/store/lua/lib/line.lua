@@ -182,6 +182,7 @@ local function end_job(j)
   if not move(j, to) then return end
   put(j, 'phase', 'over')
   put(j, 'finished_at', now)
+  put(j, 'held', nil) -- a hold is of this run
   put(j, 'current', nil)
   if j.total then redis.call('HINCRBY', K.items_left, j.type, -(j.total - settled_count(j))) end
   redis.call('ZADD', K.ended .. to, now, j.id)
@@ -213,7 +214,8 @@ local function settle_line(j)
     local first = redis.call('ZRANGE', K.retry .. j.id, 0, 0, 'WITHSCORES')
     due = first[2] and tonumber(first[2]) or nil
   end
-  if due and not work then redis.call('ZADD', K.retry_due, due, j.id) else redis.call('ZREM', K.retry_due, j.id) end
+  -- What is due and cannot run waits for something else than time, and would hide others from the pass that looks here.
+  if due and due > now and not work then redis.call('ZADD', K.retry_due, due, j.id) else redis.call('ZREM', K.retry_due, j.id) end
   if due and not work and live == 0 and j.status == 'active' then
     redis.call('ZADD', K.idle, 'NX', now, j.id)
   else

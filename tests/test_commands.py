@@ -78,6 +78,28 @@ def test_submit_once_alone_and_by_a_time(cli) -> None:
     assert job_id in other.stderr
 
 
+def test_a_schedule_is_added_steered_and_removed(cli) -> None:
+    """Each act on a schedule, in words and as JSON."""
+    added = cli("schedules", "add", "noop", "--cron", "0 3 * * *", "--time-zone", "Asia/Seoul", "-p", "total=1")
+    assert added.exit_code == 0, added.output
+    schedule_id = added.stdout.strip()
+    for words in (("schedules",), ("schedules", "list")):
+        shown = cli(*words).stdout
+        assert schedule_id in shown
+        assert "0 3 * * * Asia/Seoul" in shown
+    assert cli("schedules", "off", schedule_id).stdout == f"{schedule_id} is off.\n"
+    (listed,) = json.loads(cli("schedules", "list", "--json").stdout)["items"]
+    assert (listed["enabled"], listed["nextRuns"], listed["params"]) == (False, [], {"total": 1})
+    assert cli("schedules", "on", schedule_id).exit_code == 0
+    job_id = cli("schedules", "run", schedule_id).stdout.strip()
+    assert json.loads(cli("show", job_id, "--json").stdout)["scheduleId"] == schedule_id
+    assert cli("schedules", "remove", schedule_id).exit_code == 0
+    again = cli("schedules", "remove", schedule_id)
+    assert again.exit_code == 1
+    assert f"There is no schedule “{schedule_id}”." in again.stderr
+    assert cli("schedules").stdout == "No schedules.\n"
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
@@ -93,6 +115,13 @@ def test_submit_once_alone_and_by_a_time(cli) -> None:
         (("submit", "noop", "-p", "total=1", "--run-at", "2999-01-01T00:00:00Z"), 2, "ten years"),
         (("submit", "noop", "-p", "total=1", "--deadline", "-1"), 2, "deadlineSeconds"),
         (("submit", "noop", "-p", "total=1", "--idempotency-key", ""), 2, "Idempotency-Key"),
+        (("schedules", "add", "nope", "--every", "5"), 2, "Known types"),
+        (("schedules", "add", "noop", "--every", "0", "-p", "total=1"), 2, "everySeconds must be"),
+        (("schedules", "add", "noop", "-p", "total=1"), 2, "either cron or everySeconds"),
+        (("schedules", "add", "noop", "--cron", "0 3 * * *", "-p", "totl=1"), 2, "totl"),
+        (("schedules", "add", "noop", "--every", "5", "--time-zone", "KST", "-p", "total=1"), 2, "Asia/Seoul"),
+        (("schedules", "run", "nothing"), 1, "There is no schedule “nothing”."),
+        (("logs", "nothing"), 1, "There is no job “nothing”."),
         (("show", "nothing"), 1, "There is no job “nothing”."),
         (("jobs", "--limit", "0"), 2, "limit"),
         (("jobs", "--type", "nope"), 2, "Known types"),

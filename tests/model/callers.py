@@ -67,7 +67,8 @@ class Callers(World):
 
     def remove(self, choice: int) -> None:
         ended = [job for job in self.model.jobs.values() if job.has_ended]
-        jobs = (choice % 4 and ended) or list(self.model.jobs.values())
+        most = [job for job in ended if job.count("failed")]  # has the most keys
+        jobs = (choice % 4 and (most or ended)) or list(self.model.jobs.values())
         job = jobs[choice % len(jobs)]
         answer = self.step("job_remove", id=job.id)
         assert answer.state == ("removed" if job.has_ended else "refused")

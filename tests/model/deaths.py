@@ -32,7 +32,7 @@ class Deaths(World):
                 if (job.id, lease.ticket, lease.holder) in tickets:
                     kept += 1
                     self.model.renew(lease.token, self.now)
-        assert answer.data["kept"] == kept
+        assert answer.data["kept"] == kept, f"16: kept {answer.data}, not {kept}"
         self.verify()
 
     def child_dies(self, choice: int, how: str, really: bool, fate: str) -> None:

@@ -7,10 +7,12 @@ import copy
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from .world import World
+from .deaths import Deaths
+from .tickets import Tickets
+from .world import CHOICE
 
 
-class Disk(World):
+class Disk(Deaths, Tickets):
     """The disk has what it has."""
 
     @precondition(lambda self: self.model.jobs)
@@ -21,6 +23,26 @@ class Disk(World):
             self.log_is_cut()
         else:
             self.remember()
+
+    @precondition(lambda self: self.broker)
+    @rule(choice=CHOICE, how=st.sampled_from(["child", "limit", "keep"]))
+    def a_claim_is_forgotten(self, choice: int, how: str) -> None:
+        """Its ticket makes a lease for another child, and the first one's main process still speaks of its own."""
+        ticket = self.broker[choice % len(self.broker)]
+        self.remember()
+        first = self.claim(ticket)
+        self.verify()
+        if first is None:
+            return
+        self.log_is_cut()
+        self.claim(ticket)
+        self.verify()
+        if how == "keep":
+            self.keep(1 << self.holders.index(first))
+        else:
+            first.dead = True
+            self.report_death(first, how)
+        self.verify()
 
     def remember(self) -> None:
         """What would be on disk if the server died now."""

@@ -25,7 +25,7 @@ class LedgerMachine(Steering, Passes, Repeats, Disk):
     @precondition(lambda self: self.model.jobs)
     @rule(
         choice=CHOICE,
-        what=st.sampled_from(["cancel", "remove", "loses", "any", "away", "back", "strangers"]),
+        what=st.sampled_from(["cancel", "remove", "remove", "loses", "any", "away", "back", "strangers"]),
         fate=FATE,
     )
     def trouble_elsewhere(self, choice: int, what: str, fate: str) -> None:
@@ -90,3 +90,18 @@ class LedgerMachine(Steering, Passes, Repeats, Disk):
             for i, item in job.items.items():
                 assert item.calls <= 1 + item.given_back, f"item {i} of {job.id} was called {item.calls} times"
                 assert item.is_settled or job.stops, f"item {i} of {job.id} is {item.may} at the end"
+        self.all_are_removed()
+
+    def all_are_removed(self) -> None:
+        """20: nothing is left of them, and late steps leave nothing either."""
+        for job in list(self.model.jobs.values()):
+            assert self.step("job_remove", id=job.id).state == "removed"
+            self.model.remove(job)
+        self.verify()
+        before = self.read().raw
+        for holder in self.holders:
+            self.beat(holder)
+            self.report_death(holder, "child")
+        for ticket in self.issued[-3:]:
+            assert self.claim(ticket) is None
+        assert self.read().raw == before, "20: a late step left something"

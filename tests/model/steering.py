@@ -85,6 +85,19 @@ class Steering(Callers, Deaths, Holders, Tickets):
             assert answer.data.get("items") == (None if job.total is None else again), f"17: {again} items again"
         self.verify()
 
+    @precondition(lambda self: self.awake)
+    @rule(choice=CHOICE, fatal=st.booleans(), fate=FATE)
+    def hold_while_at_work(self, choice: int, fatal: bool, fate: str) -> None:
+        """What is in hand ends after the hold was answered, well or with an error that ends the job."""
+        holder = self.awake[choice % len(self.awake)]
+        if job := self.model.jobs.get(holder.job):
+            self.hold_job(job, True, fate)
+        if fatal and holder.kind == "run":
+            self.hand_in(holder, dict.fromkeys(holder.hand, "open"), close=True, fatal=True)
+            self.verify()
+        else:
+            self.do_all(holder)
+
     @precondition(lambda self: any(job.leases for job in self.model.jobs.values()))
     @rule(choice=CHOICE, fate=FATE)
     def start_over_behind_their_backs(self, choice: int, fate: str) -> None:
@@ -94,8 +107,7 @@ class Steering(Callers, Deaths, Holders, Tickets):
         for holder in self.awake:
             if holder.job == job.id and holder.token in job.leases:
                 if holder.kind == "run" and choice % 2:
-                    rest = dict.fromkeys(holder.hand[1:], "failed")
-                    self.hand_in(holder, dict.fromkeys(holder.hand[:1], "open") | rest, close=False)
+                    self.hand_in(holder, dict.fromkeys(holder.hand, "failed"), close=False)
                     self.verify()
                 holder.frozen = True
                 if holder.token in job.leases:
@@ -109,7 +121,7 @@ class Steering(Callers, Deaths, Holders, Tickets):
                 self.do_all(holder)
             self.verify()
         if job.has_ended:
-            self.retry_job(job, ["bad_row"] if choice % 4 == 1 else None, fate)
+            self.retry_job(job, ["bad_row"] if choice % 2 else None, fate)
 
     @precondition(lambda self: self.model.jobs)
     @rule(name=st.sampled_from(GATES), what=st.sampled_from(["shut", "open", "open", "both", "both"]), fate=FATE)

@@ -140,6 +140,20 @@ def test_there_is_nothing_to_run_again_with_a_code_that_did_not_occur(desk: Desk
     assert (job.status, job.failed, job.codes, len(job.errors)) == ("completed", {0}, {"bad_row": 1}, 1)
 
 
+def test_a_retry_by_code_leaves_the_other_failures(desk: Desk) -> None:
+    """
+    What failed with the code is run again with fresh tries; what failed with another one stays failed, with its error.
+    """
+    desk.create("a", total=3, attempts=2)
+    token = desk.claim("a")
+    desk.settle(token, failed=[*failed(0), *failed(1, code="too_long")], done=[[2, 3]])
+    desk.step("lease_finish", token=desk.claim("a"), result="{}")
+    assert desk.act("job_retry", id="a", codes=["bad_row"]).data["items"] == 1
+    job = desk.job("a")
+    assert (job.settled, job.failed, job.codes, job.tries) == ({1, 2}, {1}, {"too_long": 1}, {})
+    assert [(line[0], line[3]) for line in job.errors] == [(1, "too_long")]
+
+
 @pytest.mark.parametrize(
     ("late", "then"),
     [

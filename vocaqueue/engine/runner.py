@@ -130,6 +130,7 @@ class _Run:
         self.is_ledger_away = False  #: the last step was not answered; log lines then wait, as each may take seconds
         self.given_up_at = deadline + job_type.limits.hard_margin_s / 3  #: what is still in hand then, never ends
         self.grace_until: float | None = None
+        self.is_report = False  #: the finish step of a stopped job is wanted: only the worker's own end hurries it
         self.permits: Permits | None = None
         self.breaker = (job_type.limits.breaker_failures, job_type.limits.breaker_fatals)
 
@@ -250,7 +251,8 @@ class _Run:
     def _must_leave(self) -> bool:
         """Whether what is in hand has had its grace after a stop, or the chunk is about to meet its hard limit."""
         now = time.monotonic()
-        is_hurried = self.runtime.is_stopping or (self.holder.stop and not self.holder.is_lost)
+        is_stopped = self.holder.stop and not self.holder.is_lost and not self.is_report
+        is_hurried = self.runtime.is_stopping or is_stopped
         if self.grace_until is None and is_hurried:
             self.grace_until = now + (GRACE_S if self.runtime.is_stopping else CANCEL_GRACE_S)
         return now > self.given_up_at or (self.grace_until is not None and now > self.grace_until)
@@ -266,6 +268,7 @@ class _Run:
     # Planning and finishing
 
     def phase(self, kind: str) -> None:
+        self.is_report = kind == "finish"
         found: list[Any] = []
         step: Callable[[Context], Any] = self.code.finish
         if kind == "plan":

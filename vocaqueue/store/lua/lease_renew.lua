@@ -9,5 +9,4 @@ local j = load(l.job)
 tickets_sent(a.sent)
 if not is_live(l, j) then return answer({ state = 'closed', stop = true }) end
 extend(l)
--- The finish step of a stopped job writes its report: it is not hurried.
-return answer({ state = 'ok', stop = has(j.stop) and l.kind ~= 'finish', wait = must_wait(l.type) or nil })
+return answer({ state = 'ok', stop = has(j.stop), wait = must_wait(l.type) or nil })

@@ -12,7 +12,7 @@ from vocaqueue.store.ledger import Answer
 
 from .world import CHOICE, FATE, Holder, World
 
-OUTCOMES = ("open", "done", "skipped", "failed", "retryable")
+OUTCOMES = ("open", "done", "skipped", "failed", "retryable", "limited")
 
 
 def as_ranges(items: Sequence[int], *, single: bool) -> list[list[int]]:
@@ -58,14 +58,17 @@ class Holders(World):
         by = {outcome: [i for i, each in chosen.items() if each == outcome] for outcome in OUTCOMES}
         failed = [(i, ("too_long", "bad_row")[i % 2], False, None) for i in by["failed"]]
         failed += [(i, "busy", True, after_ms) for i in by["retryable"]]
+        limited = [[i, 700 * (i % 3)] for i in by["limited"]]
+        unused = len(holder.permits) // 2 if close and not by["limited"] else 0
         holder.seq += 1
         holder.hand = by["open"]
         answer = self.step(
             "lease_commit", fate, token=holder.token, seq=holder.seq,
             done=as_ranges(by["done"], single=single), skipped=as_ranges(by["skipped"], single=single),
             failed=[[i, f"w{i}", f"word {i}", code, "a sentence", again, after] for i, code, again, after in failed],
-            cost_nano=cost, jitter=0.5, close=close, begun=len(chosen) - len(by["open"]) if close else None,
-            elapsed_ms=100 if close else None, fatal={"code": "bad_key", "message": "No key."} if fatal else None,
+            limited=limited or None, unused=unused or None, cost_nano=cost, jitter=0.5, close=close,
+            begun=len(chosen) - len(by["open"]) if close else None, elapsed_ms=100 if close else None,
+            fatal={"code": "bad_key", "message": "No key."} if fatal else None,
             sent=self.tell(),
         )  # fmt: skip
         job = self.model.jobs.get(holder.job)
@@ -74,9 +77,13 @@ class Holders(World):
         if not live:
             assert answer.data["stop"] is True
         self.model.commit(
-            holder.token, holder.seq, self.now, done=by["done"], skipped=by["skipped"], failed=failed, cost_nano=cost,
-            close=close, fatal=fatal,
+            holder.token, holder.seq, self.now, done=by["done"], skipped=by["skipped"], failed=failed, limited=limited,
+            cost_nano=cost, close=close, fatal=fatal,
         )  # fmt: skip
+        if unused and job is not None:
+            for at in holder.permits[-unused:]:
+                if at in self.model.starts.get(job.type, ()):  # else its rate was changed since
+                    self.model.starts[job.type].remove(at)
         if live and job is not None and not close:
             assert answer.data["stop"] is bool(job.stops), "19: a holder is told to stop when its job is stopped"
         if close:

@@ -145,7 +145,11 @@ def inv_8_somebody_owes_the_next_ticket(real: Real, job: RealJob, places: int, w
     assert not (outbox and sent), "8: a ticket in the outbox and sent"
     if job.has_ended:
         return
-    assert (outbox or sent) == (job.id in line), f"8: place in line without a ticket: {outbox=} {sent=}"
+    parked = job.id in real.zset(f"parked:{job.line_name}")
+    assert (outbox or sent or parked) == (job.id in line), f"8: place in line without a ticket: {outbox=} {sent=}"
+    assert not (parked and (outbox or sent)), "8: parked with a ticket"
+    if parked:
+        inv_8_what_is_parked_will_be_woken(real, job)
     assert not (job.id in line and job.id in backlog), "8: in line and in the backlog"
     assert not (outbox or sent) or expected, "8: owed, but its number was used"
     assert len(line) <= places, "8: more jobs in line than places"
@@ -154,14 +158,14 @@ def inv_8_somebody_owes_the_next_ticket(real: Real, job: RealJob, places: int, w
     for place in (line, backlog):
         assert place.get(job.id, job.number("turn")) == job.number("turn"), "8: lost its turn"
     for name, members in real.raw.items():
-        if name.startswith(("sent:", "line:", "backlog:")) and not name.endswith(f":{job.line_name}"):
+        if name.startswith(("sent:", "line:", "backlog:", "parked:")) and not name.endswith(f":{job.line_name}"):
             assert job.id not in members, f"8: {job.id} is in {name} and belongs to {job.line_name}"
     live = bool(job.leases)
     if job.is_held:
         has_place = outbox or sent or job.id in line or job.id in backlog
         assert not has_place, "8: held, and it has a place"
         return
-    assert outbox or sent or job.id in backlog or live or any(t is not None for t in timed.values()), (
+    assert outbox or sent or parked or job.id in backlog or live or any(t is not None for t in timed.values()), (
         f"8: nobody will ever wake {job.id}: {job.fields}"
     )
     if job.fields.get("stop"):
@@ -170,13 +174,32 @@ def inv_8_somebody_owes_the_next_ticket(real: Real, job: RealJob, places: int, w
     if woken_at is not None:
         work = work or (job.phase == "run" and any(due <= woken_at for due in job.retry.values()))
     if work and timed["job-due"] is None:
-        assert outbox or sent or job.id in backlog, f"8: work for {job.id}, and no ticket: {job.fields}"
+        assert outbox or sent or parked or job.id in backlog, f"8: work for {job.id}, and no ticket: {job.fields}"
     if job.phase in {"plan", "finish"} and not live and all(t is None for t in timed.values()):
         assert outbox or sent or job.id in backlog, f"8: {job.phase} of {job.id} without a ticket"
-    if job.retry and not (outbox or sent or job.id in backlog):
+    if job.retry and not (outbox or sent or parked or job.id in backlog):
         due = min((at for at in timed.values() if at is not None), default=None)
         assert due is not None, "8: nobody looks for this retry"
         assert due <= min(job.retry.values()), "8: looks for its retry too late"
+
+
+def inv_8_what_is_parked_will_be_woken(real: Real, job: RealJob) -> None:
+    """By the end of a lease or the use of a ticket where the cap is used up, by the clock, by a gate that opens."""
+    kind = job.fields["type"]
+    assert job.phase == "run", "8: parked, and only chunks of items are limited"
+    lines = [f"{kind}:{p}" for p in range(1, int(job.fields["priority"]) + 1)]
+    out = sum(len(real.zset(f"line:{name}")) - len(real.zset(f"parked:{name}")) for name in lines)
+    cap = real.raw.get(f"limits:{kind}", {}).get("cap")
+    full = bool(cap) and len(real.zset(f"type-leases:{kind}")) + out >= int(cap)
+    by_clock = kind in real.zset("limit-due")
+    # A rate lets no more tickets out than it has permits.
+    assert full or by_clock or out or real.is_shut(job), f"8: parked, and nothing will wake {job.id}"
+
+
+def inv_14_caps_hold(real: Real, caps: dict[str, int | None]) -> None:
+    for kind, cap in caps.items():
+        if cap is not None and len(real.zset(f"type-leases:{kind}")) > cap:
+            raise AssertionError(f"14: {real.zset(f'type-leases:{kind}')} with a cap of {cap}")
 
 
 def inv_9_one_ticket_counts(job: RealJob, issued: set[int]) -> None:

@@ -13,19 +13,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from .disk import Disk
-from .passes import Passes
+from .limiting import Limiting
 from .repeats import Repeats
 from .steering import Steering
 from .world import CHOICE, FATE, LEASE_MS
 
 
-class LedgerMachine(Steering, Passes, Repeats, Disk):
+class LedgerMachine(Steering, Limiting, Repeats, Disk):
     """All rules, and the end: without further faults all jobs end."""
 
     @precondition(lambda self: self.model.jobs)
     @rule(
         choice=CHOICE,
-        what=st.sampled_from(["cancel", "remove", "remove", "loses", "any", "away", "back", "strangers"]),
+        what=st.sampled_from(
+            ["cancel", "remove", "remove", "loses", "any", "away", "back", "limits", "limits", "strangers"]
+        ),
         fate=FATE,
     )
     def trouble_elsewhere(self, choice: int, what: str, fate: str) -> None:
@@ -41,6 +43,8 @@ class LedgerMachine(Steering, Passes, Repeats, Disk):
             self.server_is_away((0, LEASE_MS + 1, 10 * LEASE_MS)[choice % 3])
         elif what == "back":
             self.clock_jumps_back((1, 500, 4000, 30_000)[choice % 4])
+        elif what == "limits":
+            self.wake_limited(fate)
         elif what == "strangers":
             self.strangers()
 
@@ -58,6 +62,8 @@ class LedgerMachine(Steering, Passes, Repeats, Disk):
     def all_jobs_end(self) -> None:
         frozen = [holder for holder in self.holders if holder.frozen]
         self.let_everything_go_on()
+        for kind in sorted({*self.model.rates, *self.model.caps}):
+            self.limit_type(kind, None, None, "told")
         for _ in range(300):
             for holder in self.awake:
                 self.do_all(holder)
@@ -69,6 +75,7 @@ class LedgerMachine(Steering, Passes, Repeats, Disk):
             self.now += 2000
             self.reap()
             self.pass_of_time()
+            self.wake_limited()
             self.resend_tickets(0, "sent")
             self.step("ticket_sent", sent=self.tell())
         else:
@@ -77,7 +84,7 @@ class LedgerMachine(Steering, Passes, Repeats, Disk):
         real = self.verify()
         for name in ("outbox", "retry-due", "job-due", "idle", "lease-ends"):
             assert not real.zset(name), f"11: left in {name}"
-        for prefix in ("sent:", "line:", "backlog:", "type-leases:", "leases:", "retry:"):
+        for prefix in ("sent:", "line:", "backlog:", "parked:", "type-leases:", "leases:", "retry:"):
             assert not any(real.under(prefix).values()), f"11: left under {prefix}"
         for holder in frozen:  # zombies that wake up after the end
             holder.frozen = False

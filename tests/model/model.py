@@ -7,8 +7,10 @@ the store chose after checking that it is in the set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+from vocaqueue.rates import Rate
 
 SETTLED = ("done", "skipped", "failed")
 DEATHS_ALONE = 3  #: with an item alone in hand, then it is poison
@@ -95,6 +97,9 @@ class Model:
     """Steps are called after the real ones, with what the store answered where that matters."""
 
     def __init__(self, lease_ms: int, gap_ms: int) -> None:
+        self.rates: dict[str, Rate] = {}  #: by type
+        self.caps: dict[str, int] = {}
+        self.starts: dict[str, list[float]] = {}  #: permits of a type that were not given back, since its rate was set
         self.lease_ms, self.gap_ms = lease_ms, gap_ms
         self.jobs: dict[str, Job] = {}
         self.tokens: dict[str, str] = {}  #: every token that made a lease -> its job
@@ -248,11 +253,12 @@ class Model:
         done: Iterable[int] = (),
         skipped: Iterable[int] = (),
         failed: Iterable[tuple[int, str, bool, int | None]] = (),
+        limited: Iterable[Sequence[int]] = (),
         cost_nano: int = 0,
         close: bool = False,
         fatal: bool = False,
     ) -> None:
-        """`failed` holds (item, code, retryable, after_ms)."""
+        """`failed` holds (item, code, retryable, after_ms), `limited` (item, after_ms)."""
         job = self.jobs.get(self.tokens.get(token, ""))
         if job is None or seq <= self.applied[token]:
             return
@@ -271,6 +277,11 @@ class Model:
                     job.items[i].settle("skipped")
             for i, code, retryable, after_ms in failed:
                 self._fail(job, i, code, retryable, after_ms, now)
+            for i, after_ms in limited:  # waits for its provider at least so long, and has used up no try
+                item = job.items[i]
+                if not item.is_settled:
+                    item.may, item.token, item.due = {"retry"}, None, (now + after_ms, 1 << 60)
+                    item.given_back += 1
             if fatal:
                 job.stops.add("failed")
                 self._let_go(job)

@@ -23,6 +23,7 @@ class Passes(Deaths, Holders, Tickets):
         """A while passes, retries are due, and every worker that is free takes a ticket."""
         self.now += ms
         self.pass_of_time()
+        self.step("limits_wake", limit=100)
         for ticket in self.broker[:8]:
             self.broker.remove(ticket)
             self.claim(ticket)

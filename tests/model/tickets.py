@@ -46,7 +46,8 @@ class Tickets(World):
         token, name = self.new("token"), self.new("child")
         answer = self.step(
             "lease_claim", fate, job=ticket.job_id, ticket=ticket.number, token=token, holder=name, hard_ms=HARD_MS,
-            finishes=FINISHES[ticket.type], first=self.first, chunk_ms=2000, chunk_max=self.chunk_max,
+            finishes=FINISHES[ticket.type], first=self.first, at_once=self.first, chunk_ms=2000,
+            chunk_max=self.chunk_max,
         )  # fmt: skip
         if job is None:  # created in a second that was forgotten
             assert answer.state == "gone"
@@ -69,6 +70,7 @@ class Tickets(World):
         assert fence > max(self.model.fences, default=0) or (self.cuts and self.went_back), "7: a fence came again"
         self.model.claim(job, token, kind, items, ticket.number, name, fence, self.now, HARD_MS)
         holder = Holder(token, job.id, ticket.number, kind, items, name)
+        self.check_limits(job.type, kind, answer, holder)
         self.holders.append(holder)
         return holder
 
@@ -76,9 +78,32 @@ class Tickets(World):
         """A ticket that counts found nothing to do."""
         if job.held or job.stops or self.model.is_shut(job) or "delayed" in job.status or job.phase != "run":
             return
+        if job.type in self.model.caps or self.ledger.client.exists(self.ledger.keys("cell", f"type:{job.type}")):
+            return  # its limits let no more run; what wakes it then is an invariant
         due = [i for i, at in before.retry.items() if at <= self.now]
         assert not before.unclaimed(), f"8: a good ticket found nothing to do: {before.fields}"
         assert not due, f"8: a good ticket passed over what was due: {due}"
+
+    def check_limits(self, kind: str, phase: str, answer: Answer, holder: Holder) -> None:
+        """14, 15: no more leases than the cap, in no window more permits than rate and burst, one for each item."""
+        if phase != "run":
+            return
+        if kind in self.model.caps:
+            leases = self.ledger.client.zcard(self.ledger.keys("type_leases", kind))
+            assert leases <= self.model.caps[kind], f"14: {leases} leases of {kind} with this cap"
+        permits = [float(at) for at in answer.data.get("permits") or ()]
+        if kind not in self.model.rates:
+            return
+        assert len(permits) == answer.data["count"], "15: an item without a permit"
+        assert all(self.now <= at <= self.now + 1000 for at in permits), f"15: {permits} at {self.now}"
+        holder.permits = permits
+        rate, starts = self.model.rates[kind], self.model.starts.setdefault(kind, [])
+        starts += permits
+        if self.went_back or self.cuts:  # what was granted in a time that did not happen is granted again
+            return
+        for at in starts:
+            window = [other for other in starts if at <= other < at + rate.duration_s * 1000]
+            assert len(window) <= rate.max + rate.burst, f"15: {len(window)} starts of {kind} from {at}: {window}"
 
     def check_claim(self, job: Job, before: RealJob, answer: Answer) -> None:
         """What a lease may hold."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
@@ -20,7 +20,16 @@ LEASE_MS = 6000
 GAP_MS = 3000
 HARD_MS = 30_000
 FINISHES = {"alpha": False, "beta": True}
-PASSES = {"lease_reap", "job_wake", "ticket_resend", "progress_flush", "ticket_sent", "lease_renew", "lease_keep"}
+PASSES = {
+    "lease_reap",
+    "job_wake",
+    "ticket_resend",
+    "progress_flush",
+    "ticket_sent",
+    "lease_renew",
+    "lease_keep",
+    "limits_wake",
+}
 
 FATES = ("told", "told", "sent", "sent", "unsent", "lost")  #: what becomes of the tickets of an answer
 FATE = st.sampled_from(FATES)
@@ -37,6 +46,7 @@ class Holder:
     kind: str
     hand: list[int]
     name: str  #: the child of a main process
+    permits: list[float] = field(default_factory=list)  #: when its calls may start
     seq: int = 0
     frozen: bool = False
     dead: bool = False

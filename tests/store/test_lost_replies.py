@@ -159,7 +159,7 @@ class Life:
         declared = json.dumps({"account": None, "account_rate": None, "cap": 1, "rate": None})
         self.step("limits_declare", types=[["rated", declared]])
         rate = {"max": 10, "window_ms": 1000, "burst": 0}
-        self.step("limits_set", type="rated", rate=rate, cap=2)
+        self.step("limits_set", token="l1", type="rated", rate=rate, cap=2)
         job = self.ledger.keys("job", "e")
         taken = self.claim("e1", 1, job="e", finishes=False, at_once=2)
         assert len(taken.data["permits"]) == 2

@@ -71,7 +71,7 @@ class QueueLimits:
             raise InvalidParams(message + ".", [Detail("maxRunningChunks", "out_of_range", message)])
         cap = None if max_running_chunks is KEEP else (max_running_chunks or False)
         if rate is not KEEP or cap is not None:
-            self.queue.act("limits_set", type=name, rate=_step_of(rate), cap=cap)
+            self.queue.act("limits_set", token=uuid4().hex, type=name, rate=_step_of(rate), cap=cap)
         if held is not KEEP:
             (self.queue.pause_all if held else self.queue.resume_all)(name)
         return self.types()[name]
@@ -88,7 +88,7 @@ class QueueLimits:
             message = f"No job type uses the account “{account}”; known: {', '.join(known) or 'none'}"
             raise InvalidParams(message + ".", [Detail("account", "unknown_account", message)])
         if rate is not KEEP:
-            self.queue.act("limits_set", account=account, rate=_step_of(rate))
+            self.queue.act("limits_set", token=uuid4().hex, account=account, rate=_step_of(rate))
         if held is not KEEP:
             self.queue.act("gate_set", token=uuid4().hex, gate=f"account:{account}", shut=held)
         return self.accounts()[account]

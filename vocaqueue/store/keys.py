@@ -56,7 +56,7 @@ KEYS: dict[str, str] = {
     "parked": "parked:",  # <type>:<p>  zset  job -> number; in line, no ticket until the type's limits let it run
     "park": "park",  # string  last number given in `parked`
     "breaker": "breaker:",  # <type>  hash  code, failures, fatal_code, fatals: how many in a row
-    "gate_acts": "gate-acts",  # string  the last acts on gates and their answers, see lua/lib/base.lua
+    "gate_acts": "gate-acts",  # string  the last acts on gates and limits and their answers, see lua/lib/base.lua
     "turn": "turn",  # string  last turn given; a job keeps its turn for life
     "fence": "fence",  # string  last fence given, in microseconds of the server's clock or above
     "reaper": "reaper",  # hash  tick, server, no_reap_until

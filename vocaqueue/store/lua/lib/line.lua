@@ -78,7 +78,10 @@ end
 
 -- A job in line gets its ticket, if there are no limits in its way.
 local function admit(j)
-  if j.phase ~= 'run' or not is_limited(j.type) then return give_ticket(j) end
+  if j.phase ~= 'run' or not is_limited(j.type) then
+    redis.call('ZREM', K.parked .. line_name(j), j.id)
+    return give_ticket(j)
+  end
   redis.call('ZADD', K.parked .. line_name(j), 'NX', redis.call('INCR', K.park), j.id)
   wake(j.type)
 end
@@ -101,7 +104,10 @@ local function leave_line(j)
   local name = line_name(j)
   redis.call('ZREM', K.backlog .. name, j.id)
   redis.call('ZREM', K.parked .. name, j.id)
-  if redis.call('ZREM', K.line .. name, j.id) == 1 then fill_line(name) end
+  if redis.call('ZREM', K.line .. name, j.id) == 1 then
+    fill_line(name)
+    if is_limited(j.type) then wake(j.type) end -- its ticket may have been one of those that the limits let out
+  end
 end
 
 local function join_line(j)
@@ -221,4 +227,5 @@ local function settle_line(j)
   else
     redis.call('ZREM', K.idle, j.id)
   end
+  if is_limited(j.type) then wake(j.type) end -- a ticket that was used for a plan, say, takes none of their room
 end

@@ -48,6 +48,58 @@ def test_submit_show_list_and_cancel(cli) -> None:
     assert cli("watch", job_id).exit_code == 1
 
 
+def test_submit_once_alone_and_by_a_time(cli) -> None:
+    """The options for repeats, doubles and times do what they do over HTTP."""
+    asked = (
+        "submit",
+        "toy",
+        "-p",
+        'ids=["a"]',
+        "--run-at",
+        "2030-01-01T00:00:00+09:00",
+        "--deadline",
+        "3e8",
+        "--unique",
+    )
+    first = cli(*asked, "--idempotency-key", "k")
+    assert first.exit_code == 0, first.output
+    job_id = first.stdout.strip()
+    again = cli(*asked, "--idempotency-key", "k")
+    assert (again.exit_code, again.stdout.strip()) == (0, job_id)
+    assert "submitted before" in again.stderr
+    shown = json.loads(cli("show", job_id, "--json").stdout)
+    assert (shown["status"], shown["runAt"]) == ("delayed", "2029-12-31T15:00:00.000Z")
+    assert shown["deadlineAt"] > shown["runAt"]
+    double = cli(*asked)
+    assert double.exit_code == 1
+    assert f"Job “{job_id}” has the same parameters" in double.stderr
+    other = cli("submit", "toy", "-p", 'ids=["b"]', "--idempotency-key", "k")
+    assert other.exit_code == 1
+    assert job_id in other.stderr
+
+
+def test_a_schedule_is_added_steered_and_removed(cli) -> None:
+    """Each act on a schedule, in words and as JSON."""
+    added = cli("schedules", "add", "noop", "--cron", "0 3 * * *", "--time-zone", "Asia/Seoul", "-p", "total=1")
+    assert added.exit_code == 0, added.output
+    schedule_id = added.stdout.strip()
+    for words in (("schedules",), ("schedules", "list")):
+        shown = cli(*words).stdout
+        assert schedule_id in shown
+        assert "0 3 * * * Asia/Seoul" in shown
+    assert cli("schedules", "off", schedule_id).stdout == f"{schedule_id} is off.\n"
+    (listed,) = json.loads(cli("schedules", "list", "--json").stdout)["items"]
+    assert (listed["enabled"], listed["nextRuns"], listed["params"]) == (False, [], {"total": 1})
+    assert cli("schedules", "on", schedule_id).exit_code == 0
+    job_id = cli("schedules", "run", schedule_id).stdout.strip()
+    assert json.loads(cli("show", job_id, "--json").stdout)["scheduleId"] == schedule_id
+    assert cli("schedules", "remove", schedule_id).exit_code == 0
+    again = cli("schedules", "remove", schedule_id)
+    assert again.exit_code == 1
+    assert f"There is no schedule “{schedule_id}”." in again.stderr
+    assert cli("schedules").stdout == "No schedules.\n"
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
@@ -58,6 +110,18 @@ def test_submit_show_list_and_cancel(cli) -> None:
         (("submit", "toy", "-p", "ids"), 2, "name=value"),
         (("submit", "toy", "-p", "ids=[]"), 2, "no items"),
         (("submit", "noop", "-p", "total=1", "--priority", "soon"), 2, "critical, high, normal, low"),
+        (("submit", "noop", "-p", "total=1", "--run-at", "tomorrow"), 2, "write it like"),
+        (("submit", "noop", "-p", "total=1", "--run-at", "2030-01-01T00:00:00"), 2, "has no zone"),
+        (("submit", "noop", "-p", "total=1", "--run-at", "2999-01-01T00:00:00Z"), 2, "ten years"),
+        (("submit", "noop", "-p", "total=1", "--deadline", "-1"), 2, "deadlineSeconds"),
+        (("submit", "noop", "-p", "total=1", "--idempotency-key", ""), 2, "Idempotency-Key"),
+        (("schedules", "add", "nope", "--every", "5"), 2, "Known types"),
+        (("schedules", "add", "noop", "--every", "0", "-p", "total=1"), 2, "everySeconds must be"),
+        (("schedules", "add", "noop", "-p", "total=1"), 2, "either cron or everySeconds"),
+        (("schedules", "add", "noop", "--cron", "0 3 * * *", "-p", "totl=1"), 2, "totl"),
+        (("schedules", "add", "noop", "--every", "5", "--time-zone", "KST", "-p", "total=1"), 2, "Asia/Seoul"),
+        (("schedules", "run", "nothing"), 1, "There is no schedule “nothing”."),
+        (("logs", "nothing"), 1, "There is no job “nothing”."),
         (("show", "nothing"), 1, "There is no job “nothing”."),
         (("jobs", "--limit", "0"), 2, "limit"),
         (("jobs", "--type", "nope"), 2, "Known types"),

@@ -41,6 +41,7 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(tmp_path, monkeypatch) -
         ({"PORT": "70000"}, "PORT=70000 must be between"),
         ({"REDIS_URL": "localhost"}, "REDIS_URL='localhost' is no URL"),
         ({"VOCAQUEUE_NAMESPACE": "a b"}, "VOCAQUEUE_NAMESPACE='a b' must be"),
+        ({"VOCAQUEUE_TIME_ZONE": "KST"}, "VOCAQUEUE_TIME_ZONE='KST' is no time zone"),
         ({"VOCAQUEUE_SAMPLE": "maybe"}, "VOCAQUEUE_SAMPLE='maybe' must be on or off"),
     ],
 )

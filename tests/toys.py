@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,38 @@ class Unloadable(ToyParams):
     pass
 
 
+class Chatty(JobParams):
+    ids: tuple[str, ...] | None = None
+    lines: int = 1  #: that each item says
+    words: str = ""
+    seconds: float = 0.0
+
+
+class ChattyHandler(Handler):
+    """Says something by every way that there is."""
+
+    async def run(self, item: Item, ctx: Context) -> Outcome:  # type: ignore[override]
+        params: Chatty = ctx.params  # type: ignore[assignment]
+        for number in range(params.lines):
+            ctx.log.info("line %s of %s%s", number + 1, item.id, params.words)
+        logging.getLogger("shop.mail").warning("plain %s", item.id)
+        await asyncio.gather(asyncio.create_task(self._deeper(item)))
+        thread = threading.Thread(target=lambda: ctx.log.debug("thread %s", item.id))
+        thread.start()
+        thread.join()
+        await asyncio.sleep(params.seconds)
+        if item.id == "bad":
+            raise ValueError("a surprise")
+        return Outcome.done()
+
+    async def _deeper(self, item: Item) -> None:
+        logging.getLogger("shop.mail").info("task %s", item.id)
+
+    def finish(self, ctx: Context) -> dict[str, Any]:
+        logging.getLogger("shop.mail").info("the end")
+        return {"items": ctx.counts["total"]}
+
+
 class ToyHandler(Handler):
     def run(self, item: Item, ctx: Context) -> Outcome:
         params: ToyParams = ctx.params  # type: ignore[assignment]
@@ -190,6 +224,7 @@ JOB_TYPES = (
     _type("parallel", Parallel, "ParallelHandler", item_concurrency=10),
     _type("noop", Noop, "NoopHandler", items=None),
     _type("phased", Phased, "PhasedHandler", items=None),
+    _type("chatty", Chatty, "ChattyHandler", item_concurrency=5, attempts=1, item_timeout_s=50.0),
     _type("rated", Rated, "ToyHandler", rate=Rate(10, 1.0)),
     _type("paid", Paid, "ParallelHandler", item_concurrency=4, account="maker", account_rate=Rate(50, 1.0)),
     _type("capped", Capped, "ToyHandler", max_running_chunks=3),

@@ -13,15 +13,19 @@ from .errors import (
     BadRequest,
     BadSettings,
     Detail,
+    DuplicateJob,
+    IdempotencyConflict,
     InvalidParams,
     JobCancelled,
     JobEnded,
     JobFailed,
     JobNotFound,
+    JobRemoved,
     NoItems,
     NoPreview,
     NotInBin,
     NotSupported,
+    ScheduleNotFound,
     StoreUnavailable,
     TooMany,
     UnknownType,
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
     from .engine.bulk import JobFilter
     from .engine.handle import Job
     from .engine.queue import QueueManager
+    from .engine.schedules import Schedule
     from .store.events import Event
 
 __all__ = [
@@ -51,9 +56,11 @@ __all__ = [
     "BinEntry",
     "Context",
     "Detail",
+    "DuplicateJob",
     "Event",
     "FileStore",
     "Handler",
+    "IdempotencyConflict",
     "InvalidParams",
     "Item",
     "ItemError",
@@ -66,6 +73,7 @@ __all__ = [
     "JobNotFound",
     "JobParams",
     "JobRecord",
+    "JobRemoved",
     "JobStatus",
     "JobType",
     "Limits",
@@ -82,6 +90,8 @@ __all__ = [
     "Rate",
     "Registry",
     "Retention",
+    "Schedule",
+    "ScheduleNotFound",
     "Settings",
     "StoreUnavailable",
     "TooMany",
@@ -100,6 +110,7 @@ _HEAVY = {
     "Job": "engine.handle",
     "JobFilter": "engine.bulk",
     "QueueManager": "engine.queue",
+    "Schedule": "engine.schedules",
     "create_celery_app": "engine.app",
 }
 

@@ -9,8 +9,12 @@ Every error that vocaqueue raises on purpose.
     │   ├── NoItems            the request selects nothing
     │   ├── TooMany            the request names or selects more than one act takes
     │   └── NoPreview          a bulk act names a preview that is unknown, too old, or of another act
+    ├── IdempotencyConflict    the idempotency key was used for another request
+    ├── DuplicateJob           an unended job has these parameters to itself
     ├── JobNotFound            no such job, or it was removed
-    │   └── NotInBin           no such job in the bin, or not any more
+    │   ├── NotInBin           no such job in the bin, or not any more
+    │   └── JobRemoved         … and it is the one that an idempotency key stands for
+    ├── ScheduleNotFound       no such schedule
     ├── WrongStatus            the job's status does not allow it
     ├── NotSupported           known, but not part of this version
     ├── StoreUnavailable       Redis/Valkey is away, or refuses to write
@@ -111,6 +115,46 @@ class NotInBin(JobNotFound):
         super().__init__(job_id)
         self.args = (f"There is no job “{job_id}” in the bin; a removed job stays there for 24 hours.",)
         self.message = self.args[0]
+
+
+class JobRemoved(JobNotFound):
+    """Submitted before under the same idempotency key, and taken away since."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.message = f"This was submitted before as job “{job_id}”, which has been removed since."
+        self.args = (self.message,)
+
+
+class IdempotencyConflict(VocaqueueError):
+    code = "idempotency_conflict"
+
+    def __init__(self, job_id: str) -> None:
+        self.job_id = job_id
+        super().__init__(
+            f"This idempotency key belongs to job “{job_id}”, which was asked for with another body; "
+            "send the same body again, or take a new key.",
+            [Detail("Idempotency-Key", "idempotency_conflict", job_id)],
+        )
+
+
+class DuplicateJob(VocaqueueError):
+    code = "duplicate_job"
+
+    def __init__(self, job_id: str, status: str) -> None:
+        self.job_id, self.status = job_id, status
+        super().__init__(
+            f"Job “{job_id}” has the same parameters and is {status}; wait for its end, or cancel it.",
+            [Detail("jobId", "duplicate_job", job_id)],
+        )
+
+
+class ScheduleNotFound(VocaqueueError):
+    code = "schedule_not_found"
+
+    def __init__(self, schedule_id: str) -> None:
+        self.schedule_id = schedule_id
+        super().__init__(f"There is no schedule “{schedule_id}”.")
 
 
 class WrongStatus(VocaqueueError):

@@ -27,7 +27,8 @@ class Context:
     source: dict[str, Any]  #: what `plan` answered; {} where the job was given its ids
     counts: dict[str, int]  #: total, completed, failed, skipped when the claim was made (of the whole job in `finish`)
     files: FileStore
-    log: logging.Logger = field(default=logging.getLogger("vocaqueue.job"))
+    #: Kept with the job, also from threads that the handler starts. Plain `logging` from INFO on is kept too.
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger] = field(default=logging.getLogger("vocaqueue.job"))
 
     @property
     def folder(self) -> str:

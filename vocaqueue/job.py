@@ -149,6 +149,9 @@ class JobRecord:
     error: dict[str, str] | None = None
     cost_nano: int | None = None
     warnings: tuple[dict[str, Any], ...] = field(default=())
+    deadline_at_ms: int | None = None  #: by then it must have ended
+    schedule_id: str | None = None  #: of the schedule that it is a run of
+    due_at_ms: int | None = None  #: when that run was due; it was made a moment later, or when the system was back
 
     def as_dict(self) -> dict[str, Any]:
         """The job of the contract, camelCase."""
@@ -166,6 +169,9 @@ class JobRecord:
             "startedAt": iso(self.started_at_ms),
             "finishedAt": iso(self.finished_at_ms),
             "runAt": iso(self.run_at_ms),
+            "deadlineAt": iso(self.deadline_at_ms),
+            "scheduleId": self.schedule_id,
+            "dueAt": iso(self.due_at_ms),
             "attemptsMade": self.run,
             "inHand": self.in_hand,
             "cancelRequested": self.cancel_requested,

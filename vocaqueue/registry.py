@@ -137,6 +137,7 @@ class JobType:
     items: str | None = None  #: field of `params` that lists the item ids; None: the handler's `plan` finds the items
     prepare: str | None = None  #: "package.module:function", see `Prepare`
     role: str = "operator"  #: who may submit it over HTTP
+    unique: bool = False  #: refuse a job while one with the same parameters has not ended; a request may say otherwise
 
     @cached_property
     def declared_limits(self) -> str:

@@ -13,14 +13,15 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from dotenv import dotenv_values
 
 from .errors import BadSettings
+from .timing import is_zone
 
 VAR = Path("var")
 
 #: Every name that `Settings.from_env` reads, in the order of the contract.
 NAMES = (
     "REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB", "CELERY_BROKER_URL", "VOCAQUEUE_JOB_TYPES",
-    "DATABASE_URL", "STORAGE_URL", "PORT", "HOST", "VOCAQUEUE_NAMESPACE", "VOCAQUEUE_SAMPLE", "VOCAQUEUE_SSE_HEARTBEAT",
-    "FLOWER_PORT",
+    "DATABASE_URL", "STORAGE_URL", "PORT", "HOST", "VOCAQUEUE_NAMESPACE", "VOCAQUEUE_TIME_ZONE", "VOCAQUEUE_SAMPLE",
+    "VOCAQUEUE_SSE_HEARTBEAT", "FLOWER_PORT",
 )  # fmt: skip
 
 
@@ -40,6 +41,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 4000
     namespace: str = "vq"
+    time_zone: str = "UTC"  #: of schedules that name none; an IANA name
     sse_heartbeat_s: float = 15.0
     flower_port: int = 5555
     sample: bool = True
@@ -59,6 +61,8 @@ class Settings:
             raise BadSettings(
                 f"VOCAQUEUE_NAMESPACE={self.namespace!r} must be 1 to 40 letters, digits, '_', '.' or '-'"
             )
+        if not is_zone(self.time_zone):
+            raise BadSettings(f"VOCAQUEUE_TIME_ZONE={self.time_zone!r} is no time zone; write it like Asia/Seoul")
         if not 0 < self.port < 65536:
             raise BadSettings(f"PORT={self.port} must be between 1 and 65535")
         for name, url in (("REDIS_URL", self.redis_url), ("CELERY_BROKER_URL", self.broker_url)):
@@ -86,6 +90,7 @@ class Settings:
             namespace=env.get("VOCAQUEUE_NAMESPACE") or cls.namespace,
             sse_heartbeat_s=_number(env, "VOCAQUEUE_SSE_HEARTBEAT", int(cls.sse_heartbeat_s)),
             flower_port=_number(env, "FLOWER_PORT", cls.flower_port),
+            time_zone=env.get("VOCAQUEUE_TIME_ZONE") or cls.time_zone,
             sample=_switch(env, "VOCAQUEUE_SAMPLE", default=True),
             embedded=embedded,
             origin=origin,

@@ -120,6 +120,8 @@ class Life:
         self.steered()
         self.limited()
         self.binned()
+        self.asked_for_more()
+        self.scheduled()
         self.step("event_add", event="worker-online", data={"type": "toy"})
         return self
 
@@ -190,6 +192,35 @@ class Life:
         assert [code for _, code, _ in taken.data["skipped"]] == ["wrong_status", "job_not_found"]
         assert self.step("job_restore", id="e", token="back", blob=packed).state == "restored"
 
+    def asked_for_more(self) -> None:
+        """A job with a key, a guard and a deadline that it misses while it is in hand and says something."""
+        given = {"priority": 3, "params": "{}", "total": 2, "attempts": 1, "backoff_ms": 100}
+        asked = {"idem": "key", "body": "body", "unique": "same"}
+        self.step("job_create", id="g", type="toy", deadline_ms=5000, **asked, **given)
+        self.step("job_create", id="g2", type="toy", **asked, **given)
+        self.claim("g1", 1, job="g", finishes=False)
+        self.step("job_log", token="g1", seq=1, lines=['["one"]', '["two"]'], lost=3, kept=10)
+        self.step("job_log", token="g1", seq=2, lines=['["three"]'], kept=10)
+        self.step("job_logs", id="g", after=4, limit=10)
+        self.now += 5000
+        self.step("job_overdue", limit=10)
+        self.step("lease_commit", token="g1", seq=1, done=[[0, 1]], jitter=0, close=True)
+
+    def scheduled(self) -> None:
+        """A schedule that is made, changed, fires twice (once in vain) and is removed; another one that stays."""
+        given = {"priority": 3, "params": "{}", "total": 0, "attempts": 1, "backoff_ms": 100}
+        due = self.now + 1000
+        self.step("schedule_put", id="s", token="s1", data="{}", next=due, once=True)
+        self.step("schedule_put", id="s", token="s2", data='{"a": 1}', version=1, next=due)
+        self.step("schedule_put", id="stays", token="s3", data="{}")
+        self.now = due
+        self.step("schedule_fire", id="s", version=2, due=due, next=due + 1000)
+        self.step("job_create", id="f", type="toy", schedule="s", due=due, **given)
+        self.now = due + 1000
+        self.step("schedule_fire", id="s", version=2, due=self.now, next=None)
+        self.step("schedule_failed", id="s", due=self.now, error={"code": "no_items", "message": "a sentence"})
+        self.step("schedule_remove", id="s", token="s4")
+
     def end(self) -> dict[str, Any]:
         """All keys, but for what a repeat may leave behind: an event without a job is said twice rather than never."""
         raw = Real.read(self.ledger.client, self.ledger.keys.prefix).raw
@@ -219,6 +250,12 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert (b["completed"], b["cost_nano"]) == ("1", "2")
     d = truth.end()["job:d"]
     assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
+    g, f = truth.end()["job:g"], truth.end()["job:f"]
+    assert (g["status"], g["completed"], g["log_lines"]) == ("failed", "1", "6")
+    assert (f["status"], f["schedule"]) == ("completed", "s")
+    assert "job:g2" not in truth.end()
+    assert truth.end()["logs:g"] == ['4 ["one"]', '5 ["two"]', '6 ["three"]']
+    assert truth.end()["schedules"].keys() == {"stays"}
 
 
 @pytest.mark.parametrize("which", range(120))

@@ -9,7 +9,7 @@ import pytest
 import vocaqueue
 from vocaqueue import Settings, StoreUnavailable
 from workers import release, submission, uploads
-from workers.job_types import BatchImport
+from workers.job_types import BatchImport, Cleanup
 from workers.words import database, records
 
 
@@ -18,10 +18,21 @@ class Queue:
 
     def __init__(self) -> None:
         self.added: list[tuple[BatchImport, dict]] = []
+        self.asked: list[tuple[str, Cleanup, dict]] = []
         self.is_away = False
 
     def from_env(self) -> Queue:
         return self
+
+    @property
+    def schedules(self) -> Queue:
+        return self
+
+    def add_once(self, schedule_id: str, params: Cleanup, **options: str) -> bool:
+        if self.is_away:
+            raise StoreUnavailable("connection refused")
+        self.asked.append((schedule_id, params, options))
+        return len(self.asked) == 1
 
     def add(self, params: BatchImport, **options: str) -> SimpleNamespace:
         if self.is_away:
@@ -51,6 +62,26 @@ def test_an_empty_database_gets_the_sample_list_once(queue, files):
     assert records.count() == 0
     assert release.release(Settings.from_env()) is None
     assert len(queue.added) == 1
+
+
+def test_the_nightly_cleanup_is_a_schedule(queue, monkeypatch):
+    """
+    At three at night, asked for under one id at each start; the table makes it once.
+    """
+    monkeypatch.setenv("VOCAQUEUE_SAMPLE", "off")
+    release.release(Settings.from_env())
+    release.release(Settings.from_env())
+    assert (
+        queue.asked
+        == [
+            (
+                "nightly-cleanup",
+                Cleanup(older_than_seconds=30 * 86_400),
+                {"cron": "0 3 * * *", "name": "Nightly cleanup", "created_by": "system"},
+            )
+        ]
+        * 2
+    )
 
 
 def test_a_store_that_is_away_is_tried_again_at_the_next_start(queue, capsys):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import jobs, limits, page, removal, steering, system
+from . import jobs, limits, logs, page, removal, schedules, steering, system
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
@@ -51,6 +51,8 @@ def create_admin_blueprint(
     blueprint.hub = Hub(queue)
     jobs.add_routes(blueprint, queue, uploads)
     removal.add_routes(blueprint, queue)
+    logs.add_routes(blueprint, queue)
+    schedules.add_routes(blueprint, queue)
     steering.add_routes(blueprint, queue)
     limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))

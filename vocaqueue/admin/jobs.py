@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
+import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from flask import Response, request, send_file, url_for
 from pydantic import AwareDatetime, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
 
+from ..engine.submission import FARTHEST_S, Options, Receipt
 from ..errors import Detail, InvalidParams, NotSupported, TooMany, UnknownType
 from ..job import JobRecord, JobStatus, Priority
 from ..registry import JobParams, JobType
@@ -23,10 +27,11 @@ if TYPE_CHECKING:
     from ..engine.queue import QueueManager
 
 LONGEST_WAIT_S = 300
-FARTHEST_S = 10 * 365 * 86_400
-LATER_FIELDS = ("deadlineSeconds", "budgetUsd", "unique", "execution")
+LATER_FIELDS = ("budgetUsd", "execution")
 LATER_ARGUMENTS = ("createdBy", "q", "word", "failures", "sort")
+DIGEST_BYTES = 1024**2  #: of a file between two looks at other requests; about two milliseconds
 UPLOAD_FIELD = "upload_id"  #: a type whose parameters have it takes a file
+_UPLOAD = to_camel(UPLOAD_FIELD)
 
 
 class General(JobParams):
@@ -35,6 +40,12 @@ class General(JobParams):
     priority: str | int = "normal"
     delay: float | None = Field(None, ge=0, le=FARTHEST_S, description="Seconds before which it must not start.")
     run_at: AwareDatetime | None = Field(None, description="Not before this time.")
+    deadline_seconds: float | None = Field(
+        None, gt=0, le=FARTHEST_S, description="Seconds from now within which it must have ended, else it fails."
+    )
+    unique: bool | None = Field(
+        None, description="Refuse it while a job with the same parameters has not ended; left out: as the type says."
+    )
     name: str | None = Field(None, max_length=200)
     labels: tuple[str, ...] = Field((), max_length=20)
 
@@ -59,19 +70,20 @@ def add_routes(
         job_type = queue.job_types.get(type_name)
         require(job_type.role)
         only_built(("dryRun",), request.args)
-        only_built(("Idempotency-Key",), request.headers)
-        own, general = _split(job_type, _fields(job_type, uploads))
-        params = _parse(queue, job_type, own)
-        job = queue.add(
-            params,
-            priority=general.priority,
-            created_by=identity().id,
-            name=general.name,
-            labels=general.labels,
-            delay_s=_delay(general),
-        )
-        where = url_for(".job", job_id=job.record.id)
-        return ok(_receipt(job_type, job.record), 201, {"Location": where})
+        body = _body(job_type, uploads)
+        own, general = _split(job_type, body.fields)
+        options = _options(general)
+        if body.upload is not None:  # what is wrong, and what was asked before, is said before a file is kept
+            contents = (
+                {_UPLOAD: body.upload.digest()} if options.idempotency_key or _is_unique(job_type, general) else {}
+            )
+            if options.idempotency_key and (seen := _seen_before(queue, job_type, own, options, contents)):
+                return _receipt(job_type, seen)
+            own[_UPLOAD] = body.upload.keep()
+        else:
+            contents = {}
+        made = queue.submission(_parse(queue, job_type, own), options, contents=contents).make()
+        return _receipt(job_type, made)
 
     @blueprint.get("/jobs/<job_id>", role="viewer")
     def job(job_id: str) -> Response:
@@ -95,10 +107,35 @@ def add_routes(
         return ok(whole(queue, queue.get(job_id).wait_until_ended(timeout_s).record))
 
 
-def _fields(job_type: JobType, uploads: Callable[[IO[bytes], str], str] | None) -> dict[str, Any]:
+class Upload:
+    """The file of a multipart body, not kept yet."""
+
+    def __init__(self, given: FileStorage, keep: Callable[[IO[bytes], str], str]) -> None:
+        self._given, self._keep = given, keep
+
+    def digest(self) -> str:
+        found = hashlib.sha256()
+        while part := self._given.stream.read(DIGEST_BYTES):
+            found.update(part)
+            time.sleep(0)  # where one thread serves all requests, the others have their turn
+        self._given.stream.seek(0)
+        return found.hexdigest()
+
+    def keep(self) -> str:
+        """Answers the upload's id."""
+        return self._keep(self._given.stream, self._given.filename or "")
+
+
+@dataclass(frozen=True)
+class Body:
+    fields: dict[str, Any]
+    upload: Upload | None = None
+
+
+def _body(job_type: JobType, uploads: Callable[[IO[bytes], str], str] | None) -> Body:
     if request.mimetype != "multipart/form-data":
         request.max_content_length = requests.JOB_BODY_BYTES
-        return requests.json_body()
+        return Body(requests.json_body())
     if UPLOAD_FIELD not in job_type.params.model_fields:
         raise UnsupportedMediaType(f"{job_type.name} takes no file; send its fields as application/json.")
     if uploads is None:
@@ -108,9 +145,33 @@ def _fields(job_type: JobType, uploads: Callable[[IO[bytes], str], str] | None) 
     if given is None or not given.filename:
         message = "Put the file into the field “file”."
         raise InvalidParams(message, [Detail("file", "missing", message)])
-    fields = requests.form_fields()
-    _split(job_type, fields)  # what is wrong with them is said before the file is kept
-    return fields | {to_camel(UPLOAD_FIELD): uploads(given.stream, given.filename)}
+    return Body(requests.form_fields(), Upload(given, uploads))
+
+
+def _options(general: General) -> Options:
+    return Options(
+        priority=general.priority,
+        created_by=identity().id,
+        name=general.name,
+        labels=general.labels,
+        delay_s=general.delay,
+        run_at=general.run_at,
+        deadline_s=general.deadline_seconds,
+        unique=general.unique,
+        idempotency_key=request.headers.get("Idempotency-Key"),
+    )
+
+
+def _is_unique(job_type: JobType, general: General) -> bool:
+    return job_type.unique if general.unique is None else general.unique
+
+
+def _seen_before(
+    queue: QueueManager, job_type: JobType, own: Mapping[str, Any], options: Options, contents: Mapping[str, str]
+) -> Receipt | None:
+    """The job of the same file and fields; the file's digest stands in for the id that it does not have yet."""
+    params = _parse(queue, job_type, {**own, **contents})
+    return queue.submission(params, options, contents=contents).seen_before()
 
 
 def _split(job_type: JobType, fields: Mapping[str, Any]) -> tuple[dict[str, Any], General]:
@@ -129,9 +190,6 @@ def _split(job_type: JobType, fields: Mapping[str, Any]) -> tuple[dict[str, Any]
         raise requests.invalid(error) from None
     except ValueError as error:
         raise InvalidParams(str(error), [Detail("priority", "invalid", str(error))]) from None
-    if shared.delay is not None and shared.run_at is not None:
-        message = "Give delay or runAt, not both."
-        raise InvalidParams(message, [Detail("runAt", "delay_or_run_at", message)])
     return {name: value for name, value in fields.items() if name in own}, shared
 
 
@@ -172,25 +230,23 @@ def _names_in(schema: Mapping[str, Any]) -> set[str]:
     return {name for part in parts for name in part.get("properties", {})}
 
 
-def _delay(general: General) -> float | None:
-    if general.run_at is None:
-        return general.delay
-    wait_s = (general.run_at - datetime.now(UTC)).total_seconds()
-    if wait_s > FARTHEST_S:
-        raise InvalidParams("runAt is more than ten years away.", [Detail("runAt", "too_far", "at most ten years")])
-    return max(0.0, wait_s)
-
-
-def _receipt(job_type: JobType, job: JobRecord) -> dict[str, Any]:
+def _receipt(job_type: JobType, receipt: Receipt | None) -> Response:
+    """201 for a new job, 200 for the one of the same request before."""
+    assert receipt is not None  # only a schedule's run may already have its job
     items_field = job_type.params.model_fields[job_type.items].alias if job_type.items else None
     total = "totalWords" if items_field == "wordIds" else "totalItems"
-    return {
-        "jobId": job.id,
-        "type": job.type,
-        "status": job.status.value,
-        total: job.progress.total,
-        "warnings": list(job.warnings),
+    job = receipt.job
+    data: dict[str, Any] = {
+        "jobId": receipt.job_id,
+        "type": receipt.type,
+        "status": None if job is None else job.status.value,
+        total: None if job is None else job.progress.total,
+        "warnings": [] if job is None else list(job.warnings),
     }
+    if job is None:
+        return ok(data | {"removed": True})
+    where = url_for(".job", job_id=receipt.job_id)
+    return ok(data, 201 if receipt.is_new else 200, {"Location": where})
 
 
 def whole(queue: QueueManager, job: JobRecord) -> dict[str, Any]:

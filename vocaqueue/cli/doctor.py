@@ -23,6 +23,7 @@ FIELDS = {
     "PORT": "port",
     "HOST": "host",
     "VOCAQUEUE_NAMESPACE": "namespace",
+    "VOCAQUEUE_TIME_ZONE": "time_zone",
     "VOCAQUEUE_SAMPLE": "sample",
     "VOCAQUEUE_SSE_HEARTBEAT": "sse_heartbeat_s",
     "FLOWER_PORT": "flower_port",

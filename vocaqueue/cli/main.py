@@ -18,8 +18,13 @@ from ..settings import Settings
 from . import removal
 from .common import as_json, open_queue, print_json
 from .limits import limits
+from .logs import logs
+from .schedules import schedules
+from .times import time
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..engine.queue import QueueManager
 
 STATUSES = ("waiting", "active", "delayed", "paused", "completed", "failed", "cancelled")
@@ -76,6 +81,10 @@ def _sign_in_link(settings: Settings) -> str:
 @click.option("--name", help="What people call this job.")
 @click.option("--label", "labels", multiple=True)
 @click.option("--delay", type=click.FloatRange(min=0), help="Seconds before which it must not start.")
+@click.option("--run-at", type=time, help="Not before this time, such as 2030-01-31T09:00:00+09:00.")
+@click.option("--deadline", type=float, metavar="SECONDS", help="It fails if it has not ended by then.")
+@click.option("--unique/--not-unique", default=None, help="Refuse it while one with the same parameters has not ended.")
+@click.option("--idempotency-key", metavar="KEY", help="The same key and request again answer the first job.")
 @click.option("--watch", "then_watch", is_flag=True, help="Follow it until it has ended.")
 @as_json
 def submit(
@@ -86,6 +95,10 @@ def submit(
     name: str | None,
     labels: tuple[str, ...],
     delay: float | None,
+    run_at: datetime | None,
+    deadline: float | None,
+    unique: bool | None,
+    idempotency_key: str | None,
     then_watch: bool,
     json_: bool,
 ) -> None:
@@ -94,19 +107,41 @@ def submit(
 
     Example: vocaqueue submit content-generation -p 'filter={"level": "B1"}' --watch
     """
+    from ..engine.submission import Options
+
     fields = _fields(params, pairs)
     queue = open_queue()
-    job = queue.add(
-        queue.parse(type_name, fields), priority=priority, created_by="cli", name=name, labels=labels, delay_s=delay
+    options = Options(
+        priority=priority,
+        created_by="cli",
+        name=name,
+        labels=labels,
+        delay_s=delay,
+        run_at=run_at,
+        deadline_s=deadline,
+        unique=unique,
+        idempotency_key=idempotency_key,
     )
+    made = queue.submission(queue.parse(type_name, fields), options).make()
+    if made is None or made.job is None:
+        job_id = "" if made is None else made.job_id
+        if json_:
+            print_json({"id": job_id, "removed": True})
+        else:
+            click.echo(job_id)
+            click.echo("Note: it was submitted before, and has been removed since.", err=True)
+        return
+    job = made.job
     if json_:
-        print_json(job.record.as_dict())
+        print_json(job.as_dict())
     else:
-        click.echo(job.record.id)
-        for warning in job.record.warnings:
+        click.echo(job.id)
+        if not made.is_new:
+            click.echo("Note: it was submitted before, under the same key.", err=True)
+        for warning in job.warnings:
             click.echo(f"Note: {warning.get('message', warning['code'])}", err=True)
     if then_watch:
-        _watch(queue, [job.record.id], quiet=json_)
+        _watch(queue, [job.id], quiet=json_)
 
 
 def _fields(params: str, pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -343,6 +378,20 @@ def worker(type_name: str, concurrency: int | None, loglevel: str) -> None:
 
 
 @main.command()
+@click.option("-l", "--loglevel", default="WARNING", show_default=True)
+def beat(loglevel: str) -> None:
+    """
+    Run Celery beat over the table of schedules. Any number may run.
+
+    Example: vocaqueue beat -l INFO
+    """
+    import os
+
+    command = [sys.executable, "-m", "celery", "-A", "vocaqueue.engine.main", "beat", "-l", loglevel]
+    os.execv(sys.executable, command)  # noqa: S606 - beat takes this process's place, and its signals
+
+
+@main.command()
 def reconciler() -> None:
     """Make good what was lost: silent leases, lost tickets, due retries. Any number may run; one is at work."""
     from ..engine.reconciler import Reconciler
@@ -378,6 +427,8 @@ def _until_stopped(run: Callable[[Callable[[], bool]], None]) -> None:
 
 
 main.add_command(limits)
+main.add_command(logs)
+main.add_command(schedules)
 for command in removal.COMMANDS:
     main.add_command(command)
 

@@ -98,6 +98,9 @@ def job_sheet(job: JobRecord) -> None:
         ("rate", None if progress.items_per_second is None else f"{progress.items_per_second:g} items/s"),
         ("left", None if progress.eta_seconds is None else f"{progress.eta_seconds:g} s"),
         ("created", f"{iso(job.created_at_ms)}{' by ' + job.created_by if job.created_by else ''}"),
+        ("not before", iso(job.run_at_ms)),
+        ("deadline", iso(job.deadline_at_ms)),
+        ("schedule", job.schedule_id),
         ("started", iso(job.started_at_ms)),
         ("ended", iso(job.finished_at_ms)),
         ("params", job.params),
@@ -156,6 +159,24 @@ def workers_table(workers: dict[str, dict[str, Any]]) -> None:
     for name, known in workers.items():
         silent = max(0.0, time.time() - known["seen"])
         table.add_row(name, str(known.get("pid")), str(known.get("active")), str(known.get("done")), f"{silent:.0f} s")
+    console.print(table)
+
+
+def schedules_table(schedules: list[dict[str, Any]]) -> None:
+    if not schedules:
+        console.print("No schedules.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("schedule", "type", "when", "next", "last", "made"):
+        table.add_column(heading, no_wrap=heading == "schedule")
+    for schedule in schedules:
+        when = (
+            f"{schedule['cron']} {schedule['timeZone']}" if schedule["cron"] else f"every {schedule['everySeconds']} s"
+        )
+        last = schedule["lastRun"] or {}
+        made = last.get("jobId") or (f"[red]{last['error']['message']}[/]" if last.get("error") else "")
+        following = schedule["nextRuns"][0] if schedule["nextRuns"] else "never" if schedule["enabled"] else "off"
+        table.add_row(schedule["id"], schedule["type"], when, following, last.get("at", ""), made)
     console.print(table)
 
 

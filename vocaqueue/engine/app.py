@@ -17,6 +17,7 @@ def create_celery_app(settings: Settings, job_types: Registry, name: str = "voca
     """An app whose workers can run the given job types, and whose clients can send their tickets."""
     app = Celery(name, set_as_current=False)
     app.config_from_object(celery_settings(settings, job_types))
+    app.vocaqueue_settings, app.vocaqueue_job_types = settings, job_types  # for beat, which is given the app only
     for job_type in job_types:
         _register(app, job_type)
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from ..handler import Context, Handler
 from ..outcome import Item, JobFatal, Kind, Outcome
 from ..registry import Limits
+from . import job_log
 from .permits import Permits
 
 log = logging.getLogger("vocaqueue.job")
@@ -49,7 +50,9 @@ class Chunk:
         self._may_begin.set()
         self._idle_s = 0.0
         self._started_at = time.monotonic()
-        self._threads = [threading.Thread(target=target, daemon=True) for target in self._targets()]
+        self._threads = [
+            threading.Thread(target=job_log.bound(ctx.log, target), daemon=True) for target in self._targets()
+        ]
 
     def start(self) -> None:
         self._started_at = time.monotonic()
@@ -154,7 +157,8 @@ class Chunk:
             item = self.items[self.begun]
             self.begun += 1
             self._in_hand[item.index] = (item, now)
-            return item
+        job_log.at_item(item.id)
+        return item
 
     def _next_item(self) -> Item | None:
         while isinstance(found := self._next(), float):

@@ -63,6 +63,7 @@ def celery_settings(settings: Settings, job_types: Registry) -> dict[str, Any]:
         "task_send_sent_event": True,
         "worker_redirect_stdouts": False,
         "worker_hijack_root_logger": False,
+        "beat_scheduler": "vocaqueue.engine.beat:LedgerScheduler",
         "enable_utc": True,
         "timezone": "UTC",
     }

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import JobCancelled, JobFailed, StoreUnavailable
 from ..job import JobRecord, JobStatus
+from ..store.keys import LOG_LINES_KEPT
+from ..store.logs import LogLine
 
 if TYPE_CHECKING:
     from .queue import QueueManager
@@ -27,6 +29,10 @@ class Job:
     def refresh(self) -> Job:
         self.record = self.queue.get(self.record.id).record
         return self
+
+    def logs(self, after: int = 0, limit: int = LOG_LINES_KEPT) -> list[LogLine]:
+        """What its handler said: the lines after the one of that number, oldest first; the last 10,000 are kept."""
+        return self.queue.logs(self.record.id, after=after, limit=limit).lines
 
     def wait(self, timeout: float | None = None) -> dict[str, Any] | None:
         """

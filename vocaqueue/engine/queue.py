@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,9 +15,9 @@ from ..archive.bin import Bin, BinEntry, BinPage
 from ..archive.database import Archive
 from ..errors import (
     Detail,
+    DuplicateJob,
     InvalidParams,
     JobNotFound,
-    NoItems,
     StoreUnavailable,
     WrongStatus,
 )
@@ -26,16 +27,18 @@ from ..registry import JobParams, JobType, Prepared, Registry, load_object, load
 from ..settings import Settings
 from ..store.events import EventLog
 from ..store.gates import Gates
-from ..store.items import write_blocks
 from ..store.jobs import JobPage, Jobs
 from ..store.ledger import Answer, Ledger
 from ..store.logins import Logins
+from ..store.logs import LogPage, read_log
 from .app import create_celery_app
 from .bulk import Bulk, BulkResult, JobFilter
 from .handle import Job
 from .limits import QueueLimits
 from .listeners import Listener, Listeners
 from .removal import Removal
+from .schedules import Schedules
+from .submission import Options, Submission, removed
 from .tickets import TicketOffice
 
 log = logging.getLogger(__name__)
@@ -63,11 +66,11 @@ class QueueManager:
             self.ledger,
             Bin(self._archive, settings.namespace),
             self.files,
-            send=self._send,
+            send=self.send,
             aside=self.aside,
             patience_s=patience_s,
         )
-        self._bulk = Bulk(self.ledger, self._removal, send=self._send, patience_s=patience_s)
+        self._bulk = Bulk(self.ledger, self._removal, send=self.send, patience_s=patience_s)
 
     @classmethod
     def from_env(cls, **overrides: Any) -> QueueManager:
@@ -86,6 +89,10 @@ class QueueManager:
         name: str | None = None,
         labels: Sequence[str] = (),
         delay_s: float | None = None,
+        run_at: datetime | None = None,
+        deadline_s: float | None = None,
+        unique: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> Job:
         """
         Submit a job. Its ids, a filter among them, are resolved now.
@@ -94,45 +101,42 @@ class QueueManager:
             params: Of a registered type, such as `ImageGeneration(word_ids=[...])`.
             priority: `critical`, `high`, `normal`, `low`, or the guide's 1 to 4.
             delay_s: Not before so many seconds from now.
+            run_at: Not before this time, which has a zone; one that has passed means at once.
+            deadline_s: Seconds from now, also while it is held or delayed; over it the job ends as failed with
+                `deadline_exceeded`, and what was done stays done.
+            unique: Refuse it while a job of the type with the same parameters has not ended; None: as the type says.
+            idempotency_key: The same key of the same `created_by` with the same request answers the first job, until
+                24 hours after its end.
 
         Raises:
             UnknownType: These parameters belong to no registered type.
             InvalidParams: They do not make sense together; `details` name the fields.
             NoItems: They select nothing.
+            DuplicateJob: With `unique`: names the other.
+            IdempotencyConflict: The key was used for another request.
+            JobRemoved: The key's job is not there any more.
         """
-        job_type = self.job_types.of(params)
-        level = self._priority(priority)
-        _check_general(name, labels, delay_s)
-        prepared = self.prepare(job_type, params)
-        ids = self._ids(job_type, prepared.params)
-        kept = prepared.params.model_dump(
-            mode="json", by_alias=True, exclude={job_type.items} if job_type.items else None
-        )
-        job_id = f"{job_type.name}-{uuid4().hex[:12]}"
-        if ids is not None:
-            write_blocks(self.ledger, f"new:{job_id}", ids, patience_s=self.patience_s)
-        answer = self.ledger.step(
-            "job_create",
-            patience_s=self.patience_s,
-            id=job_id,
-            type=job_type.name,
-            priority=int(level),
-            params=json.dumps(kept, ensure_ascii=False),
-            name=name,
-            labels=json.dumps(list(labels), ensure_ascii=False) if labels else None,
-            warnings=json.dumps(list(prepared.warnings), ensure_ascii=False) if prepared.warnings else None,
+        options = Options(
+            priority=priority,
             created_by=created_by,
-            total=None if ids is None else len(ids),
-            blocks=None if ids is None else f"new:{job_id}",
-            attempts=job_type.limits.attempts,
-            backoff_ms=round(job_type.limits.backoff_s * 1000),
-            run_at=None if delay_s is None else self._now_ms() + round(delay_s * 1000),
+            name=name,
+            labels=labels,
+            delay_s=delay_s,
+            run_at=run_at,
+            deadline_s=deadline_s,
+            unique=unique,
+            idempotency_key=idempotency_key,
         )
-        if answer.state == "no_blocks":
-            raise StoreUnavailable("the job's items were forgotten while it was being submitted; submit it again")
-        self.ledger.wait_for_disk()
-        self._send(answer)
-        return self.get(job_id)
+        receipt = self.submission(params, options).make()
+        if receipt is None or receipt.job is None:
+            raise JobNotFound("") if receipt is None else removed(receipt)
+        return Job(self, receipt.job)
+
+    def submission(
+        self, params: JobParams, options: Options, *, contents: Mapping[str, str] | None = None
+    ) -> Submission:
+        """A request that can be asked about before it is made; see Submission."""
+        return Submission(self, params, options, contents=contents)
 
     def parse(self, type_name: str, fields: Mapping[str, Any]) -> JobParams:
         """
@@ -173,6 +177,10 @@ class QueueManager:
         for name in types:
             self.job_types.get(name)
         return self._jobs.page(types=types, statuses=[JobStatus(s) for s in statuses], page=page, limit=limit)
+
+    def logs(self, job_id: str, *, after: int = 0, limit: int = 100) -> LogPage:
+        """A part of the job's own log: `limit` lines at most after the one of that number. Raises JobNotFound."""
+        return read_log(self.ledger, job_id, after=after, limit=limit, patience_s=self.patience_s)
 
     def stats(self) -> dict[str, Any]:
         """The `/stats` object of the contract, camelCase."""
@@ -229,6 +237,11 @@ class QueueManager:
     def event_log(self) -> EventLog:
         return EventLog(self.ledger)
 
+    @property
+    def schedules(self) -> Schedules:
+        """The table of jobs that come by themselves."""
+        return Schedules(self)
+
     # Steering
 
     def cancel(self, job_id: str) -> Job:
@@ -271,6 +284,7 @@ class QueueManager:
         Raises:
             JobNotFound
             WrongStatus: It has not ended, or there is nothing to do again.
+            DuplicateJob: It has its parameters to itself, and another job took them meanwhile.
         """
         why = "only a job that has ended with something failed or not done can be retried"
         return self._steer("job_retry", job_id, why, codes=None if codes is None else list(codes))
@@ -330,7 +344,7 @@ class QueueManager:
         ended = _check_clean(grace_s, status, limit)
         return self._removal.clean(
             status=ended,
-            before_ms=self._now_ms() - round(grace_s * 1000),
+            before_ms=self.now_ms() - round(grace_s * 1000),
             limit=limit,
             type_name=type_name and self.job_types.get(type_name).name,
             by=by,
@@ -459,15 +473,6 @@ class QueueManager:
         self._archive.close()
         self.ledger.client.close()
 
-    def _ids(self, job_type: JobType, params: JobParams) -> list[str] | None:
-        if job_type.items is None:
-            return None
-        ids = list(dict.fromkeys(getattr(params, job_type.items) or ()))
-        if not ids:
-            field = type(params).model_fields[job_type.items].alias or job_type.items
-            raise NoItems("The job has no items.", [Detail(field, "no_items", "Name at least one item.")])
-        return ids
-
     def _set_gate(self, type_name: str | None, *, shut: bool) -> bool:
         gate = "all" if type_name is None else f"type:{self.job_types.get(type_name).name}"
         return bool(self.act("gate_set", token=uuid4().hex, gate=gate, shut=shut).data["changed"])
@@ -476,14 +481,14 @@ class QueueManager:
         """Make a step of the ledger that must outlive a power cut, and send its tickets."""
         answer = self.ledger.step(step, patience_s=self.patience_s, **arguments)
         self.ledger.wait_for_disk()
-        self._send(answer)
+        self.send(answer)
         return answer
 
     def _steer(self, step: str, job_id: str, why_not: str, **arguments: Any) -> Job:
         answer = self.ledger.step(step, patience_s=self.patience_s, id=job_id, token=uuid4().hex, **arguments)
         self._answered(answer, job_id, why_not)
         self.ledger.wait_for_disk()
-        self._send(answer)
+        self.send(answer)
         return self.get(job_id)
 
     @staticmethod
@@ -492,6 +497,8 @@ class QueueManager:
             raise JobNotFound(job_id)
         if answer.state == "refused":
             raise WrongStatus(job_id, answer.data["status"], why_not)
+        if answer.state == "duplicate":
+            raise DuplicateJob(answer.data["job"], answer.data["status"])
 
     @staticmethod
     def _priority(priority: str | int | Priority) -> Priority:
@@ -500,29 +507,18 @@ class QueueManager:
         except ValueError as error:
             raise InvalidParams(str(error), [Detail("priority", "invalid", str(error))]) from None
 
-    def _now_ms(self) -> int:
+    def now_ms(self) -> int:
+        """By the server's clock."""
         now: int = self.ledger.patiently(self.ledger.now_ms, self.patience_s)
         return now
 
-    def _send(self, answer: Answer) -> None:
+    def send(self, answer: Answer) -> None:
+        """Send the tickets that a step gave."""
         if sent := self._office.send(answer.tickets):
             try:
                 self.ledger.step("ticket_sent", patience_s=self.patience_s, sent=sent)
             except StoreUnavailable:  # it stays in the outbox and is sent once more; a double is harmless
                 log.info("a sent ticket could not be told to the ledger")
-
-
-def _check_general(name: object, labels: object, delay_s: object) -> None:
-    """Raises InvalidParams that names what does not fit."""
-    wrong = []
-    if name is not None and not isinstance(name, str):
-        wrong.append(Detail("name", "invalid", "name must be a text"))
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):  # type: ignore[attr-defined]
-        wrong.append(Detail("labels", "invalid", "labels must be a list of texts"))
-    if delay_s is not None and not (isinstance(delay_s, int | float) and 0 <= delay_s < float("inf")):
-        wrong.append(Detail("delay", "invalid", "delay must be seconds, 0 or more"))
-    if wrong:
-        raise InvalidParams("; ".join(detail.message for detail in wrong) + ".", wrong)
 
 
 LONGEST_GRACE_S = 10 * 365 * 86_400.0

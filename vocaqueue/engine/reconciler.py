@@ -1,6 +1,6 @@
 """
-Makes good whatever was lost: leases that ran out, retries and delays that are due, tickets that nobody sent or that the
-broker lost, last words on progress.
+Makes good whatever was lost, and does what time brings: leases that ran out, deadlines, retries and delays due, tickets
+that nobody sent or that the broker lost, last words on progress.
 
 Any number of copies may run; one is at work. Each pass is "Lua decides, then send", so two at once would do no harm.
 """
@@ -83,6 +83,7 @@ class Reconciler:
 
     def once(self) -> None:
         self.reap()
+        self.stop_overdue()
         self.wake()
         self.wake_limited()
         self.resend()
@@ -94,6 +95,10 @@ class Reconciler:
         if answer.data["reaped"]:
             log.info("leases ran out", extra={"reaped": answer.data["reaped"]})
         return int(answer.data["reaped"])
+
+    def stop_overdue(self) -> int:
+        """Stop jobs whose deadline has passed. Answers how many."""
+        return int(self._step("job_overdue").data["stopped"])
 
     def wake(self) -> int:
         """Give jobs whose time has come their ticket. Answers how many were touched."""

@@ -25,6 +25,7 @@ from ..store.jobs import record
 from ..store.ledger import Answer
 from .chunk import Chunk, Result
 from .holder import ITEMS_PER_COMMIT, Holder
+from .job_log import JobLog, JobLogger, bound
 from .permits import Permits
 from .runtime import Runtime, new_token
 
@@ -94,7 +95,8 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
     try:
         if problem is not None or code is None:
             raise problem or AssertionError
-        ctx = _context(runtime, job_type, job_id, claim, holder.token)
+        job_log = JobLog()
+        ctx = _context(runtime, job_type, job_id, claim, holder.token, JobLogger(job_log))
     except StoreUnavailable:
         raise
     except Exception as error:
@@ -104,9 +106,9 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
     deadline = started + limits.timeout_s
     if claim.data["kind"] == "run":
         permits = Permits(claim.data, claimed_at) if "permits" in claim.data else None
-        _Run(runtime, holder, job_type, code, ctx, deadline).chunk(claim.data["ranges"], permits)
+        _Run(runtime, holder, job_type, code, ctx, deadline, job_log).chunk(claim.data["ranges"], permits)
     else:
-        _Run(runtime, holder, job_type, code, ctx, deadline).phase(claim.data["kind"])
+        _Run(runtime, holder, job_type, code, ctx, deadline, job_log).phase(claim.data["kind"])
     return "worked"
 
 
@@ -114,12 +116,21 @@ class _Run:
     """One lease being worked on."""
 
     def __init__(
-        self, runtime: Runtime, holder: Holder, job_type: JobType, code: Handler, ctx: Context, deadline: float
+        self,
+        runtime: Runtime,
+        holder: Holder,
+        job_type: JobType,
+        code: Handler,
+        ctx: Context,
+        deadline: float,
+        job_log: JobLog,
     ) -> None:
         self.runtime, self.holder, self.job_type, self.code, self.ctx = runtime, holder, job_type, code, ctx
-        self.deadline = deadline
+        self.deadline, self.job_log = deadline, job_log
+        self.is_ledger_away = False  #: the last step was not answered; log lines then wait, as each may take seconds
         self.given_up_at = deadline + job_type.limits.hard_margin_s / 3  #: what is still in hand then, never ends
         self.grace_until: float | None = None
+        self.is_report = False  #: the finish step of a stopped job is wanted: only the worker's own end hurries it
         self.permits: Permits | None = None
         self.breaker = (job_type.limits.breaker_failures, job_type.limits.breaker_fatals)
 
@@ -128,7 +139,7 @@ class _Run:
     def chunk(self, claimed: Sequence[Sequence[int]], permits: Permits | None) -> None:
         self.permits = permits
         try:
-            items = self._items(claimed)
+            items = bound(self.ctx.log, lambda: self._items(claimed))()
         except JobFatal as error:
             self._commit(None, [], close=True, fatal={"code": error.code, "message": error.message})
             return
@@ -170,6 +181,8 @@ class _Run:
                 self._beat()
             if over:
                 return False
+            if self.job_log.is_due:
+                self._tell_log()
             stuck = chunk.give_up_overdue()
             if self.holder.stop or self.holder.wait or self.runtime.is_stopping or time.monotonic() > self.deadline:
                 chunk.stop()
@@ -183,6 +196,8 @@ class _Run:
         self, chunk: Chunk | None, results: list[Result], *, close: bool = False, fatal: dict[str, str] | None = None
     ) -> None:
         """Until the ledger has it: what was done, and perhaps paid, is not thrown away because the server is away."""
+        if close:
+            self._tell_log()  # before it, as whoever waits for the job's end may read the log at once
         while True:
             try:
                 self.holder.commit(
@@ -197,13 +212,17 @@ class _Run:
                     fatal=fatal,
                 )
             except StoreUnavailable:
+                self.is_ledger_away = True
                 if chunk is not None:
                     chunk.hold()
                 if self._must_leave():
                     _retire(f"the ledger is away, and outcomes of {self.ctx.job_id} could not be told to it")
             else:
+                self.is_ledger_away = False
                 if chunk is not None:
                     chunk.go_on()
+                if close:
+                    self._tell_log()
                 return
 
     def _other_permits(self, want: int) -> Permits:
@@ -216,13 +235,24 @@ class _Run:
     def _beat(self) -> None:
         try:
             self.holder.beat(STEP_PATIENCE_S)
+            self.is_ledger_away = False
         except StoreUnavailable as error:
+            self.is_ledger_away = True
             log.warning("no sign of life possible", extra={"job": self.ctx.job_id, "reason": str(error)})
+
+    def _tell_log(self) -> None:
+        if not self.job_log.is_empty and not self.is_ledger_away:
+            try:
+                self.job_log.tell(self.runtime.ledger, self.holder.token)
+            except StoreUnavailable:
+                self.is_ledger_away = True
+                log.debug("lines of a job's log wait for the ledger", extra={"job": self.ctx.job_id})
 
     def _must_leave(self) -> bool:
         """Whether what is in hand has had its grace after a stop, or the chunk is about to meet its hard limit."""
         now = time.monotonic()
-        is_hurried = self.runtime.is_stopping or (self.holder.stop and not self.holder.is_lost)
+        is_stopped = self.holder.stop and not self.holder.is_lost and not self.is_report
+        is_hurried = self.runtime.is_stopping or is_stopped
         if self.grace_until is None and is_hurried:
             self.grace_until = now + (GRACE_S if self.runtime.is_stopping else CANCEL_GRACE_S)
         return now > self.given_up_at or (self.grace_until is not None and now > self.grace_until)
@@ -238,6 +268,7 @@ class _Run:
     # Planning and finishing
 
     def phase(self, kind: str) -> None:
+        self.is_report = kind == "finish"
         found: list[Any] = []
         step: Callable[[Context], Any] = self.code.finish
         if kind == "plan":
@@ -249,7 +280,7 @@ class _Run:
             except BaseException as error:
                 found.append(error)
 
-        thread = threading.Thread(target=work, daemon=True)
+        thread = threading.Thread(target=bound(self.ctx.log, work), daemon=True)
         thread.start()
         while True:
             thread.join(0.25)
@@ -257,6 +288,8 @@ class _Run:
                 break
             if self.holder.is_beat_due:
                 self._beat()
+            if self.job_log.is_due:
+                self._tell_log()
             if self._must_leave():
                 late = time.monotonic() > self.deadline
                 if late:
@@ -270,7 +303,7 @@ class _Run:
         if isinstance(result, JobFatal):
             self._end("lease_fail", code=result.code, message=result.message, final=True)
         elif isinstance(result, BaseException):
-            log.error("the %s step of %s failed", kind, self.ctx.job_id, exc_info=result)
+            self.ctx.log.error("the %s step of %s failed", kind, self.ctx.job_id, exc_info=result)
             self._end("lease_fail", code=f"{kind}_failed", message=f"{type(result).__name__}: {result}"[:500])
         elif kind == "plan" and not isinstance(result, Plan):
             self._end("lease_fail", code="plan_failed", message="plan must answer a Plan", final=True)
@@ -280,6 +313,7 @@ class _Run:
             self._end("lease_finish", result=None if result is None else json.dumps(result, ensure_ascii=False))
 
     def _end(self, step: str, **arguments: Any) -> None:
+        self._tell_log()
         while True:
             try:
                 self.holder.end(step, STEP_PATIENCE_S, **arguments)
@@ -290,7 +324,9 @@ class _Run:
                 return
 
 
-def _context(runtime: Runtime, job_type: JobType, job_id: str, claim: Answer, token: str) -> Context:
+def _context(
+    runtime: Runtime, job_type: JobType, job_id: str, claim: Answer, token: str, job_log: JobLogger
+) -> Context:
     ledger = runtime.ledger
     raw = ledger.patiently(lambda: ledger.client.hgetall(ledger.keys("job", job_id)), CLAIM_PATIENCE_S)
     job = record(raw)
@@ -311,6 +347,7 @@ def _context(runtime: Runtime, job_type: JobType, job_id: str, claim: Answer, to
             "skipped": progress.skipped,
         },
         files=runtime.files,
+        log=job_log,
     )
 
 

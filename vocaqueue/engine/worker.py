@@ -16,7 +16,7 @@ from ..settings import Settings
 from ..store.client import make_client
 from ..store.keys import Keys
 from ..store.ledger import Ledger
-from . import runner
+from . import job_log, runner
 from .request import holder_name, holder_spoken_of
 from .runtime import Runtime, StopFlag
 from .tickets import TicketOffice, ticket_of
@@ -34,6 +34,7 @@ def attach(app: Celery, settings: Settings, job_types: Registry) -> None:
 
     @signals.worker_process_init.connect(weak=False)
     def make_child_ready(**_: Any) -> None:
+        job_log.install()
         runner.use(Runtime(app, settings, job_types, stopping))
 
     @signals.worker_shutting_down.connect(weak=False)

@@ -238,6 +238,9 @@ def record(raw: dict[bytes, bytes], errors: Iterable[bytes] = ()) -> JobRecord:
         error=parsed("error", None),
         cost_nano=number("cost_nano"),
         warnings=tuple(parsed("warnings", [])),
+        deadline_at_ms=number("deadline"),
+        schedule_id=values.get("schedule"),
+        due_at_ms=number("due"),
     )
 
 

@@ -25,6 +25,7 @@ KEYS: dict[str, str] = {
     "lapses": "lapses:",  # <id>  hash    item -> leases that ran out with this item first
     "errors": "errors:",  # <id>  list    newest 10,000 failures, JSON [item, id, name, code, message, at, tries]
     "leases": "leases:",  # <id>  set     tokens of the live leases
+    "logs": "logs:",  # <id>  list    newest LOG_LINES_KEPT lines, "number JSON": [at, level, message, item id, logger]
     # One lease
     "lease": "lease:",  # <token>  hash  see lua/lib/lease.lua; goes a while after it was closed
     # One namespace
@@ -32,6 +33,14 @@ KEYS: dict[str, str] = {
     "type_leases": "type-leases:",  # <type>  zset  token -> end of the lease, run leases of the type
     "retry_due": "retry-due",  # zset  job -> when its next retry is due
     "job_due": "job-due",  # zset  job -> when a delayed job may run
+    "deadlines": "deadlines",  # zset  job -> when it must have ended
+    "idempotency": "idempotency:",  # <digest of scope and key>  hash  job, body, type; goes a day after the end
+    "unique": "unique:",  # <type>  hash  digest of the parameters -> the unended job that has them to itself
+    "schedule": "schedule:",  # <schedule>  hash  see lua/schedule_put.lua; also `gone:<token>`, the trace of a removal
+    "schedules": "schedules",  # zset  schedule -> when it was made
+    "schedule_due": "schedule-due",  # zset  schedule -> when it is due next
+    "schedules_made": "schedules-made",  # set   schedules that are made once and not again after they were removed
+    "firings": "firings",  # zset  "<schedule>@<due>" -> when it was decided; gone as soon as its job is there
     "idle": "idle",  # zset  job -> since when all that is left of it waits for a retry
     "outbox": "outbox",  # zset  job -> since when its newest ticket waits to be sent
     "sent": "sent:",  # <type>:<p>  zset  job -> when its newest ticket was sent and not used yet
@@ -77,6 +86,7 @@ KEYS: dict[str, str] = {
 
 ITEMS_PER_BLOCK = 1000
 ERRORS_KEPT = 10_000
+LOG_LINES_KEPT = 10_000
 
 
 class Keys:

@@ -9,7 +9,7 @@ from importlib.resources import files
 from ..job import MAY_BECOME
 from .keys import KEYS
 
-LIBRARY = ("base", "bits", "events", "limits", "line", "lease", "removal")
+LIBRARY = ("base", "bits", "events", "limits", "once", "line", "stop", "lease", "removal")
 
 
 def _read(name: str) -> str:

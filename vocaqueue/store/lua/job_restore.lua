@@ -28,6 +28,8 @@ if is_final(j) then
 else
   if j.total then redis.call('HINCRBY', K.items_left, j.type, j.total - settled_count(j)) end
   if j.status == 'delayed' then redis.call('ZADD', K.job_due, j.run_at or now, j.id) end
+  if has(j.unique) and holder_of(j.type, j.unique) then put(j, 'unique', nil) end -- another one has these parameters by now
+  take_hold(j)
 end
 event('job-restored', j)
 settle_line(j)

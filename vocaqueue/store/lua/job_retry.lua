@@ -3,13 +3,16 @@
 --
 -- a: id, token (of this act), codes (list of error codes; absent: all failures and what was not tried), places
 -- Answers {state = 'retrying', items = how many} or {state = 'gone'} or {state = 'refused', status = …} (not ended, or nothing
--- to do again).
+-- to do again) or {state = 'duplicate', job, status} when another job has its parameters to itself meanwhile.
+-- A deadline counts anew from here.
 local j = load(a.id)
 if not j then return answer({ state = 'gone' }) end
 local told = told_before(j.acts)
 if told then return told end
 local left = j.total and j.total - settled_count(j) or 1
 if not is_final(j) then return answer_act(j, { state = 'refused', status = j.status }) end
+local holder = has(j.unique) and holder_of(j.type, j.unique)
+if holder then return answer_act(j, { state = 'duplicate', job = holder.id, status = holder.status }) end
 
 local was, again = j.status, 0
 if j.total and j.total > 0 and j.failed > 0 then
@@ -54,6 +57,7 @@ local only_finish = again == 0 and left == 0 and j.finishes == '1'
 put(j, 'phase', not j.total and 'plan' or only_finish and 'finish' or 'run')
 move(j, 'waiting')
 if j.total then redis.call('HINCRBY', K.items_left, j.type, j.total - settled_count(j)) end
+take_hold(j)
 event('job-retrying', j, { run = j.run })
 settle_line(j)
 return answer_act(j, { state = 'retrying', items = j.total and j.total - settled_count(j) or nil })

@@ -18,6 +18,7 @@ if a.ticket > j.line then put(j, 'line', a.ticket) end -- the ledger was set bac
 if j.line == j.last then ticket_used(j) end
 put(j, 'finishes', a.finishes and '1' or '0')
 declare_limits(j.type, a.limits)
+if miss_deadline(j) then return answer({ state = 'nothing' }) end
 local rate_limited = #limits_of(j.type).cells > 0
 local function no_more_may_run()
   local cap = limits_of(j.type).cap

@@ -21,7 +21,7 @@ local loaded = {}
 local NUMBERS = {
   'priority', 'run', 'total', 'completed', 'failed', 'skipped', 'in_hand', 'cursor', 'last', 'line', 'min', 'turn', 'attempts',
   'backoff_ms', 'created_at', 'started_at', 'finished_at', 'run_at', 'not_before', 'cost_nano', 'resends', 'said_at', 'rate_at',
-  'rate_n', 'rate', 'pace', 'chunk', 'phase_tries', 'phase_deaths',
+  'rate_n', 'rate', 'pace', 'chunk', 'phase_tries', 'phase_deaths', 'deadline', 'deadline_ms', 'log_lines',
 }
 
 -- The job as a table: numbers as numbers, what is not set as nil. nil when there is no such job.

@@ -194,6 +194,7 @@ local function end_job(j)
   redis.call('ZADD', K.ended .. to, now, j.id)
   redis.call('ZADD', K.ended_of .. j.type .. ':' .. to, now, j.id)
   void_ticket(j)
+  let_go(j)
   for _, name in ipairs({ 'retry_due', 'job_due', 'idle', 'unsaid' }) do redis.call('ZREM', K[name], j.id) end
   for _, name in ipairs({ 'retry', 'returned', 'tries', 'suspects', 'lapses' }) do redis.call('UNLINK', K[name] .. j.id) end
   event('job-' .. to, j, { result = j.result, error = j.error })

@@ -3,7 +3,7 @@
 -- OWN names every key that belongs to one job beside its hash, its item blocks, its bitmaps by error code and its leases:
 -- a new key of a job is added here, and is then kept in the bin, removed and restored like the others.
 
-local OWN = { 'settled', 'skipped', 'failed', 'away', 'codes', 'returned', 'retry', 'tries', 'suspects', 'lapses', 'errors' }
+local OWN = { 'settled', 'skipped', 'failed', 'away', 'codes', 'returned', 'retry', 'tries', 'suspects', 'lapses', 'errors', 'logs' }
 
 -- If these are what they were, nothing that the bin keeps of a job which is not being worked on has changed.
 local SEEN = {
@@ -19,7 +19,7 @@ local function seen_in(j)
 end
 
 -- What of a job its removal must know, as text; a fraction of what `load` reads. nil when there is no such job.
-local GLANCE = { 'id', 'type', 'total', 'completed', 'failed', 'skipped' }
+local GLANCE = { 'id', 'type', 'total', 'completed', 'failed', 'skipped', 'idem', 'unique' }
 for _, name in ipairs(SEEN) do GLANCE[#GLANCE + 1] = name end
 
 local function glance(id)
@@ -117,6 +117,7 @@ local function take_away(j)
   }) do strike(key, id) end
   for _, key in ipairs({ K.job .. id, K.items .. id, K.leases .. id }) do gone.keys[#gone.keys + 1] = key end
   for _, each in ipairs(key_names(id)) do gone.keys[#gone.keys + 1] = K[each[1]] .. id .. each[2] end
+  let_go(j)
   loaded[id] = nil
 end
 

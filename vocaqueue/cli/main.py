@@ -393,5 +393,10 @@ def _until_stopped(run: Callable[[Callable[[], bool]], None]) -> None:
     run(lambda: stopped)
 
 
+from . import dead_letters, flower  # noqa: E402 - they use what stands above
+
+main.add_command(dead_letters.dead_letters)
+main.add_command(flower.flower)
+
 if __name__ == "__main__":
     main()

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from ..errors import StoreUnavailable
 from ..job import JobRecord, JobStatus, iso
+from ..store.dead_letters import DeadLetterPage
 from ..store.jobs import JobPage
 
 if TYPE_CHECKING:
@@ -120,6 +122,24 @@ def workers_table(workers: dict[str, dict[str, Any]]) -> None:
         silent = max(0.0, time.time() - known["seen"])
         table.add_row(name, str(known.get("pid")), str(known.get("active")), str(known.get("done")), f"{silent:.0f} s")
     console.print(table)
+
+
+def dead_letters_table(found: DeadLetterPage) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("when", "queue", "reason", "worker", "bytes", "message"):
+        table.add_column(heading, justify="right" if heading == "bytes" else "left")
+    for letter in found.items:
+        table.add_row(
+            iso(letter.at_ms),
+            Text(letter.queue),
+            letter.reason,
+            Text(letter.worker),
+            str(letter.size_bytes),
+            Text(letter.raw[:60].replace("\n", " ")),
+        )
+    console.print(table)
+    if found.total_pages > 1:
+        console.print(f"Page {found.page} of {found.total_pages}; {found.total} in all.")
 
 
 def follow(queue: QueueManager, job_ids: list[str], *, quiet: bool = False) -> bool:

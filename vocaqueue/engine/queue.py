@@ -22,6 +22,7 @@ from ..files import FileStore
 from ..job import JobStatus, Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings
+from ..store.dead_letters import DeadLetterPage, DeadLetters
 from ..store.events import EventLog
 from ..store.items import write_blocks
 from ..store.jobs import JobPage, Jobs, is_shut
@@ -196,6 +197,10 @@ class QueueManager:
             }
             for name, of_type in zip(self.job_types.names, stored, strict=True)
         }
+
+    def dead_letters(self, *, page: int = 1, limit: int = 20) -> DeadLetterPage:
+        """Messages that workers set aside because they could not be work, newest first."""
+        return DeadLetters(self.ledger).page(page, limit, patience_s=self.patience_s)
 
     @property
     def event_log(self) -> EventLog:

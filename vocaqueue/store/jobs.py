@@ -268,6 +268,8 @@ def item_error(raw: bytes) -> ItemError:
 
 
 def _wait_reason(status: JobStatus, values: dict[str, str]) -> dict[str, str] | None:
+    if "postponed" in values and not status.is_final:
+        return {"code": values["postponed"], "message": values.get("postponed_why", "")}
     if status is not JobStatus.DELAYED:
         return None
     if "started_at" in values:

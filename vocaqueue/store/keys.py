@@ -60,8 +60,13 @@ KEYS: dict[str, str] = {
     "workers": "workers",  # hash  worker -> JSON of what the relay knows of it
     "task_events": "task-events",  # stream  task-received, -started, -succeeded … from Celery, short
     "lock": "lock:",  # relay, reconciler  string  token of the one at work
+    "dead_letters": "dead-letters",  # zset  id of a message that was set aside -> when, in microseconds
+    "dead_letter": "dead-letter",  # hash  its id -> JSON of what is known of it
     "login": "login:",  # <sha256>  string  one-time sign-in links
 }
+
+#: Of a job's hash. Older ones are upgraded by lua/lib/base.lua when they are read; a worker leaves a newer one alone.
+SCHEMA = 1
 
 ITEMS_PER_BLOCK = 1000
 ERRORS_KEPT = 10_000

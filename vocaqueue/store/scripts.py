@@ -7,9 +7,9 @@ from functools import cache
 from importlib.resources import files
 
 from ..job import MAY_BECOME
-from .keys import KEYS
+from .keys import KEYS, SCHEMA
 
-LIBRARY = ("base", "bits", "events", "line", "lease")
+LIBRARY = ("base", "bits", "events", "line", "lease", "postpone")
 
 
 def _read(name: str) -> str:
@@ -17,13 +17,13 @@ def _read(name: str) -> str:
 
 
 def _tables() -> str:
-    """`K`, the keys of this namespace, and `MAY`, the allowed status changes, as Lua."""
+    """`K`, the keys of this namespace, `MAY`, the allowed status changes, and `SCHEMA`, as Lua."""
     keys = ", ".join(f"{name} = P .. '{suffix}'" for name, suffix in KEYS.items())
     may = ", ".join(
         f"{status.value} = {{ {', '.join(f'{to.value} = true' for to in sorted(allowed))} }}"
         for status, allowed in MAY_BECOME.items()
     )
-    return f"local P = KEYS[1]\nlocal K = {{ {keys} }}\nlocal MAY = {{ {may} }}\n"
+    return f"local P = KEYS[1]\nlocal K = {{ {keys} }}\nlocal MAY = {{ {may} }}\nlocal SCHEMA = {SCHEMA}\n"
 
 
 def assemble(body: str) -> str:

@@ -18,10 +18,32 @@ local function has(v) return v ~= nil and v ~= cjson.null and v ~= '' end
 -- Jobs that this step has read, by id: everybody changes the same copy, and `answer` writes each once.
 local loaded = {}
 
+local FINAL = { completed = true, failed = true, cancelled = true }
+
 local NUMBERS = {
   'priority', 'run', 'total', 'completed', 'failed', 'skipped', 'in_hand', 'cursor', 'last', 'line', 'min', 'turn', 'attempts',
   'backoff_ms', 'created_at', 'started_at', 'finished_at', 'run_at', 'not_before', 'cost_nano', 'resends', 'said_at', 'rate_at',
   'rate_n', 'rate', 'pace', 'chunk', 'phase_tries', 'phase_deaths',
+}
+
+local function put(j, field, value)
+  j[field] = value
+  j._changed[field] = true
+end
+
+-- What jobs of an older schema lack, by the schema that brought it.
+local UPGRADES = {
+  function(j) -- 1: everything that a job is created with
+    local defaults = {
+      priority = 3, run = 1, completed = 0, failed = 0, skipped = 0, in_hand = 0, cursor = 0, last = 0, line = 0, min = 0,
+      cost_nano = 0, attempts = 4, backoff_ms = 2000,
+    }
+    for field, value in pairs(defaults) do
+      if j[field] == nil then put(j, field, value) end
+    end
+    if j.turn == nil then put(j, 'turn', redis.call('INCR', K.turn)) end
+    if j.phase == nil then put(j, 'phase', FINAL[j.status] and 'over' or j.total and 'run' or 'plan') end
+  end,
 }
 
 -- The job as a table: numbers as numbers, what is not set as nil. nil when there is no such job.
@@ -34,13 +56,13 @@ local function load(id)
     if flat[i + 1] ~= '' then j[flat[i]] = flat[i + 1] end
   end
   for _, name in ipairs(NUMBERS) do j[name] = tonumber(j[name]) end
+  local schema = tonumber(j.schema) or 0
+  for version = schema + 1, SCHEMA do
+    UPGRADES[version](j)
+    put(j, 'schema', version)
+  end
   loaded[id] = j
   return j
-end
-
-local function put(j, field, value)
-  j[field] = value
-  j._changed[field] = true
 end
 
 local function save(j)
@@ -58,7 +80,6 @@ end
 
 local function settled_count(j) return j.completed + j.failed + j.skipped end
 
-local FINAL = { completed = true, failed = true, cancelled = true }
 local function is_final(j) return FINAL[j.status] == true end
 
 -- Move a job to another status, if the table allows it; the indexes move with it. Answers whether it did.

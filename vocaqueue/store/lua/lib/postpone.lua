@@ -1,0 +1,16 @@
+-- A ticket that met a worker whose code cannot use it: it comes again later, with the number it has.
+
+local POSTPONED_FIRST_MS, POSTPONED_MOST_MS = 2000, 60000
+
+-- Answers whether this is the first word on it: the ticket is the job's present one, and was not postponed for `reason` before.
+local function postpone(j, number, reason, message)
+  if is_final(j) or number ~= j.line or j.line <= j.last then return false end
+  local first = j.postponed ~= reason
+  local wait = math.min(POSTPONED_MOST_MS, POSTPONED_FIRST_MS * 2 ^ math.min(j.resends or 0, 10))
+  put(j, 'resends', (j.resends or 0) + 1)
+  put(j, 'postponed', reason)
+  put(j, 'postponed_why', message)
+  redis.call('ZREM', K.sent .. line_name(j), j.id)
+  redis.call('ZADD', K.outbox, now + wait, j.id)
+  return first
+end

@@ -11,6 +11,7 @@ from ..errors import JobNotFound
 from ..job import ItemError, JobRecord, JobStatus, Priority, Progress
 from .items import read_ids
 from .ledger import Ledger
+from .schema import JOB_DEFAULTS
 
 ERRORS_SHOWN = 100
 #: Statuses that are seen as paused while their type is held.
@@ -215,7 +216,8 @@ def _names(raw: Iterable[bytes]) -> frozenset[str]:
 
 def record(raw: dict[bytes, bytes], errors: Iterable[bytes] = ()) -> JobRecord:
     """A JobRecord from the job's hash and the JSON of its errors."""
-    values = {field.decode(): value.decode() for field, value in raw.items() if value != b""}
+    values = {field: str(value) for field, value in JOB_DEFAULTS.items()}
+    values |= {field.decode(): value.decode() for field, value in raw.items() if value != b""}
 
     def number(name: str) -> int | None:
         return int(float(values[name])) if name in values else None

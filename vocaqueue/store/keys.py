@@ -65,9 +65,6 @@ KEYS: dict[str, str] = {
     "login": "login:",  # <sha256>  string  one-time sign-in links
 }
 
-#: Of a job's hash. Older ones are upgraded by lua/lib/base.lua when they are read; a worker leaves a newer one alone.
-SCHEMA = 1
-
 ITEMS_PER_BLOCK = 1000
 ERRORS_KEPT = 10_000
 

@@ -7,7 +7,8 @@ from functools import cache
 from importlib.resources import files
 
 from ..job import MAY_BECOME
-from .keys import KEYS, SCHEMA
+from .keys import KEYS
+from .schema import JOB_DEFAULTS, SCHEMA
 
 LIBRARY = ("base", "bits", "events", "line", "lease", "postpone")
 
@@ -17,13 +18,15 @@ def _read(name: str) -> str:
 
 
 def _tables() -> str:
-    """`K`, the keys of this namespace, `MAY`, the allowed status changes, and `SCHEMA`, as Lua."""
+    """`K`, the keys of this namespace, `MAY`, the allowed status changes, and what store/schema.py says, as Lua."""
     keys = ", ".join(f"{name} = P .. '{suffix}'" for name, suffix in KEYS.items())
     may = ", ".join(
         f"{status.value} = {{ {', '.join(f'{to.value} = true' for to in sorted(allowed))} }}"
         for status, allowed in MAY_BECOME.items()
     )
-    return f"local P = KEYS[1]\nlocal K = {{ {keys} }}\nlocal MAY = {{ {may} }}\nlocal SCHEMA = {SCHEMA}\n"
+    defaults = ", ".join(f"{field} = {value}" for field, value in JOB_DEFAULTS.items())
+    schema = f"local SCHEMA = {SCHEMA}\nlocal JOB_DEFAULTS = {{ {defaults} }}\n"
+    return f"local P = KEYS[1]\nlocal K = {{ {keys} }}\nlocal MAY = {{ {may} }}\n{schema}"
 
 
 def assemble(body: str) -> str:

@@ -31,14 +31,10 @@ local function put(j, field, value)
   j._changed[field] = true
 end
 
--- What jobs of an older schema lack, by the schema that brought it.
+-- Lifts a job of an older schema to the next one, by the number of that.
 local UPGRADES = {
   function(j) -- 1: everything that a job is created with
-    local defaults = {
-      priority = 3, run = 1, completed = 0, failed = 0, skipped = 0, in_hand = 0, cursor = 0, last = 0, line = 0, min = 0,
-      cost_nano = 0, attempts = 4, backoff_ms = 2000,
-    }
-    for field, value in pairs(defaults) do
+    for field, value in pairs(JOB_DEFAULTS) do
       if j[field] == nil then put(j, field, value) end
     end
     if j.turn == nil then put(j, 'turn', redis.call('INCR', K.turn)) end

@@ -15,7 +15,11 @@ from pathlib import Path
 import amqp
 
 #: The distribution's own command changes to the user `rabbitmq`; the one behind it does not.
-PROGRAMS = ("/usr/lib/rabbitmq/bin/rabbitmq-server", "/usr/local/sbin/rabbitmq-server", "/opt/homebrew/sbin/rabbitmq-server")
+PROGRAMS = (
+    "/usr/lib/rabbitmq/bin/rabbitmq-server",
+    "/usr/local/sbin/rabbitmq-server",
+    "/opt/homebrew/sbin/rabbitmq-server",
+)
 
 
 def program() -> str | None:

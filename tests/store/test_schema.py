@@ -21,13 +21,13 @@ def _create(ledger: Ledger, job_id: str = "toy-1") -> None:
 
 def _claim(ledger: Ledger, token: str, *, ticket: int = 1, type_name: str = "toy", now: int | None = None) -> Answer:
     return ledger.step(
-        "lease_claim", job="toy-1", type=type_name, ticket=ticket, token=token, hard_ms=60_000, finishes=False, first=10,
-        chunk_ms=2000, chunk_max=1000, now=now,
+        "lease_claim", job="toy-1", type=type_name, ticket=ticket, token=token, hard_ms=60_000, finishes=False,
+        first=10, chunk_ms=2000, chunk_max=1000, now=now,
     )  # fmt: skip
 
 
 def test_a_newer_job_is_left_alone_and_its_ticket_comes_again(ledger) -> None:
-    """A worker that meets a newer schema uses nothing up; the ticket comes back after a time that doubles, said once."""
+    """A worker that meets a newer schema uses nothing up; the ticket comes back, later each time; said once."""
     _create(ledger)
     key = ledger.keys("job", "toy-1")
     ledger.client.hset(key, "schema", SCHEMA + 1)

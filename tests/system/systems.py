@@ -29,9 +29,11 @@ def until(what: Callable[[], Any], timeout_s: float = 30.0, every_s: float = 0.0
 
 
 class System:
-    def __init__(self, folder: Path, *, job_types: str = "tests.toys:JOB_TYPES", namespace: str = "vq") -> None:
+    def __init__(self, folder: Path, *, job_types: str = "tests.toys:JOB_TYPES", namespace: str = "vq",
+                 broker_url: str | None = None, valkey: PrivateValkey | None = None) -> None:  # fmt: skip
         self.folder = folder
-        self.valkey = PrivateValkey(aof=True).start()
+        self.owns_valkey = valkey is None
+        self.valkey = valkey or PrivateValkey(aof=True).start()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._commands: dict[str, list[str]] = {}
         self.env = {
@@ -40,7 +42,7 @@ class System:
             "DATABASE_URL": f"sqlite:///{folder / 'words.db'}",
             "VOCAQUEUE_JOB_TYPES": job_types,
             "VOCAQUEUE_NAMESPACE": namespace,
-        }
+        } | ({"CELERY_BROKER_URL": broker_url} if broker_url else {})
         self.settings = Settings.from_env(self.env)
         self.queue = QueueManager(self.settings, toys.JOB_TYPES, patience_s=20.0)
 
@@ -91,7 +93,8 @@ class System:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         self.queue.close()
-        self.valkey.stop()
+        if self.owns_valkey:
+            self.valkey.stop()
 
     def _run(self, name: str, command: list[str]) -> None:
         self._commands[name] = command

@@ -26,6 +26,7 @@ def celery(system: System, *words: str, check: bool = True) -> subprocess.Comple
         [sys.executable, "-m", "celery", "-A", "workers", *words],
         cwd=ROOT,
         env=os.environ | system.env | {"PYTHONWARNINGS": "ignore", "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        check=False,
         capture_output=True,
         text=True,
         timeout=60,
@@ -93,7 +94,9 @@ def test_purge_cancels_what_waits_and_nothing_else(running: System) -> None:
     other = queue.add(Noop(total=1), delay_s=3600)
 
     done = celery(running, "purge", "-f", "-Q", "parallel")
-    assert re.search(r"Purged 1[7-9] messages from 1 known task queue", done.stdout), "sixteen of a line, the urgent one"
+    assert re.search(r"Purged 1[7-9] messages from 1 known task queue", done.stdout), (
+        "sixteen of a line, the urgent one"
+    )
     assert "purged parallel: 41 waiting jobs cancelled" in done.stderr
     for job_id in (*waiting, urgent):
         record = queue.get(job_id).record

@@ -1,8 +1,8 @@
 """
 The version of a job's hash in the ledger.
 
-A change that older code could not work on raises `SCHEMA`, and adds what lifts older jobs to it: to `JOB_DEFAULTS` for a
-field that was not there before, to `UPGRADES` in lua/lib/base.lua for anything else. Workers leave newer jobs alone.
+A change that older code could not work on raises `SCHEMA`, and adds what lifts older jobs to it: to `JOB_DEFAULTS` for
+a field that was not there before, to `UPGRADES` in lua/lib/base.lua for anything else. Workers leave newer jobs alone.
 """
 
 from __future__ import annotations

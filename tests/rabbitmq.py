@@ -26,7 +26,7 @@ def program() -> str | None:
     return next((path for path in PROGRAMS if os.access(path, os.X_OK)), None)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         return int(server.getsockname()[1])
 
@@ -36,7 +36,7 @@ class PrivateRabbit:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="vocaqueue-rabbit-"))
-        self.port, self.dist_port, self.epmd_port = _free_port(), _free_port(), _free_port()
+        self.port, self.dist_port, self.epmd_port = free_port(), free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -47,8 +47,8 @@ def test_a_newer_job_is_left_alone_and_its_ticket_comes_again(ledger) -> None:
         again = _claim(ledger, f"again-{n}", now=at)
         assert (again.state, again.data["first"]) == ("newer", False)
     assert waits == sorted(waits)
-    assert waits[0] <= 5000
-    assert 60_000 <= waits[-1] <= 63_000
+    assert waits[0] <= 2000
+    assert 59_000 <= waits[-1] <= 61_000
 
     # A worker of the newer code comes: for it the schema is not newer.
     ledger.client.hset(key, "schema", SCHEMA)
@@ -90,7 +90,7 @@ def test_a_ticket_of_an_unknown_type_waits_too(ledger) -> None:
     answer = postpone()
     assert (answer.state, answer.data["first"]) == ("postponed", True)
     assert ledger.client.zscore(ledger.keys("sent", "toy:3"), "toy-1") is None
-    assert ledger.client.zscore(ledger.keys("outbox"), "toy-1") > ledger.now_ms()
+    assert ledger.client.zscore(ledger.keys("outbox"), "toy-1") is not None
     assert _claim(ledger, "a").state == "lease", "the ticket counts all the same"
 
 

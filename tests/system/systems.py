@@ -35,7 +35,7 @@ class System:
         self.owns_valkey = valkey is None
         self.valkey = valkey or PrivateValkey(aof=True).start()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._commands: dict[str, list[str]] = {}
+        self._commands: dict[str, tuple[list[str], dict[str, str] | None]] = {}
         self.env = {
             "REDIS_URL": self.valkey.url,
             "STORAGE_URL": f"file://{folder / 'files'}",
@@ -46,19 +46,20 @@ class System:
         self.settings = Settings.from_env(self.env)
         self.queue = QueueManager(self.settings, toys.JOB_TYPES, patience_s=20.0)
 
-    def worker(self, name: str, queues: Sequence[str], children: int = 2) -> None:
-        """A stock Celery worker, started in a process group of its own."""
-        self._run(
+    def worker(self, name: str, queues: Sequence[str], children: int = 2, **env: str) -> None:
+        """A stock Celery worker, started in a process group of its own; `env` changes its environment."""
+        self.run(
             name,
             [sys.executable, "-m", "celery", "-A", "workers", "worker", "-Q", ",".join(queues), "-c", str(children),
              "-E", "-n", f"{name}@%h", "-l", "INFO", "--without-gossip", "--without-mingle"],
+            env,
         )  # fmt: skip
 
     def reconciler(self, name: str = "reconciler") -> None:
-        self._run(name, [sys.executable, "-m", "vocaqueue.cli.main", "reconciler"])
+        self.run(name, [sys.executable, "-m", "vocaqueue.cli.main", "reconciler"])
 
     def relay(self) -> None:
-        self._run("relay", [sys.executable, "-m", "vocaqueue.cli.main", "relay"])
+        self.run("relay", [sys.executable, "-m", "vocaqueue.cli.main", "relay"])
 
     def ready(self, *names: str) -> None:
         for name in names:
@@ -85,7 +86,7 @@ class System:
 
     def again(self, name: str) -> None:
         """Start a process that has ended once more, as a supervisor would."""
-        self._run(name, self._commands[name])
+        self.run(name, *self._commands[name])
 
     def stop(self) -> None:
         for process in self.processes.values():
@@ -96,13 +97,16 @@ class System:
         if self.owns_valkey:
             self.valkey.stop()
 
-    def _run(self, name: str, command: list[str]) -> None:
-        self._commands[name] = command
+    def run(self, name: str, command: list[str], env: dict[str, str] | None = None) -> None:
+        self._commands[name] = (command, env)
         with (self.folder / f"{name}.log").open("ab") as out:
             self.processes[name] = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env=os.environ | self.env | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", "C_FORCE_ROOT": "1"},
+                env=os.environ
+                | self.env
+                | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", "C_FORCE_ROOT": "1"}
+                | (env or {}),
                 stdout=out,
                 stderr=out,
                 start_new_session=True,

@@ -1,6 +1,7 @@
 -- A ticket that met a worker whose code cannot use it: it comes again later, with the number it has.
 
-local POSTPONED_FIRST_MS, POSTPONED_MOST_MS = 2000, 60000
+local POSTPONED_FIRST_MS, POSTPONED_MOST_MS = 1000, 60000
+local OUTBOX_AGE_MS = 2000 -- what stands in the outbox for so long is sent again, see engine/reconciler.py
 
 -- Answers whether this is the first word on it: the ticket is the job's present one, and was not postponed for `reason` before.
 local function postpone(j, number, reason, message)
@@ -11,6 +12,6 @@ local function postpone(j, number, reason, message)
   put(j, 'postponed', reason)
   put(j, 'postponed_why', message)
   redis.call('ZREM', K.sent .. line_name(j), j.id)
-  redis.call('ZADD', K.outbox, now + wait, j.id)
+  redis.call('ZADD', K.outbox, now + wait - OUTBOX_AGE_MS, j.id)
   return first
 end

@@ -117,6 +117,7 @@ class Life:
         self.step("job_create", id="c", type="toy", priority=2, params="{}", total=0, attempts=1, backoff_ms=100)
         self.step("job_remove", id="c")
         self.steered()
+        self.unwanted()
         self.step("event_add", event="worker-online", data={"type": "toy"})
         return self
 
@@ -148,6 +149,16 @@ class Life:
                 self.step("lease_commit", token="d1-more", seq=1, done=more.data["ranges"], jitter=0, close=True)
                 self.step("job_retry", id="d", token="r1")
 
+    def unwanted(self) -> None:
+        """A ticket that is postponed, jobs that are purged, a message that is set aside."""
+        for job in ("e", "f"):
+            self.step("job_create", id=job, type="toy", priority=2, params="{}", total=1, attempts=1, backoff_ms=100)
+        self.step("ticket_postpone", token="x", job="e", ticket=1, type="toy", reason="unknown_type", message="…")
+        self.step("line_purge", type="toy", before_ms=self.now, limit=10, message="…", **{"from": 0})
+        self.step(
+            "dead_letter_add", id="x", queue="toy", reason="not_json", message="…", raw="…", size=1, worker="w", kept=9
+        )
+
     def end(self) -> dict[str, Any]:
         """All keys, but for what a repeat may leave behind: an event without a job is said twice rather than never."""
         raw = Real.read(self.ledger.client, self.ledger.keys.prefix).raw
@@ -176,6 +187,7 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert (a["completed"], a["skipped"], a["failed"]) == ("10", "1", "1")
     assert (b["completed"], b["cost_nano"]) == ("1", "2")
     d = truth.end()["job:d"]
+    assert truth.end()["job:e"]["status"] == "cancelled"
     assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
 
 

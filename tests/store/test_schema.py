@@ -81,8 +81,15 @@ def test_a_ticket_of_an_unknown_type_waits_too(ledger) -> None:
     _create(ledger)
 
     def postpone(**more: object) -> Answer:
-        given = {"job": "toy-1", "ticket": 1, "type": "toy", "reason": "unknown_type", "message": "…"} | more
-        return ledger.step("ticket_postpone", **given)
+        given = {
+            "token": "x",
+            "job": "toy-1",
+            "ticket": 1,
+            "type": "toy",
+            "reason": "unknown_type",
+            "message": "…",
+        } | more
+        return ledger.step("ticket_postpone", message="…", **given)
 
     assert postpone(job="toy-2").state == "gone"
     assert postpone(type="other").state == "gone"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from uuid import uuid4
 
 from ..settings import Settings
 from ..store.client import make_client
@@ -30,6 +31,7 @@ class Postponer:
         answer = self._ledger.step(
             "ticket_postpone",
             patience_s=PATIENCE_S,
+            token=uuid4().hex,
             job=job_id,
             ticket=number,
             type=type_name,

@@ -12,7 +12,8 @@ local j = load(a.job)
 if not j then return answer({ state = 'gone' }) end
 if has(a.type) and j.type ~= a.type then return answer({ state = 'other_type' }) end
 if (tonumber(j.schema) or 0) > SCHEMA then
-  return answer({ state = 'newer', first = postpone(j, a.ticket, 'newer_schema', 'It was made by newer code than this worker has.') })
+  local why = 'It was made by newer code than this worker has.'
+  return answer({ state = 'newer', first = postpone(j, a.ticket, 'newer_schema', why, a.token) })
 end
 if is_final(j) or a.ticket <= j.last or a.ticket < j.min then return answer({ state = 'stale' }) end
 

@@ -10,7 +10,7 @@ for _, token in ipairs(redis.call('SMEMBERS', K.leases .. j.id)) do
   local l = load_lease(token)
   if l and l.ticket == a.ticket and is_live(l, j) then
     local before = settled_count(j)
-    if a.how == 'revoked' or j.stop == 'cancelled' then -- the job's being stopped is no item's fault either
+    if a.how == 'revoked' then
       close(j, l, 'released')
       if l.kind == 'run' then give_back(j, l) end
     else

@@ -191,7 +191,7 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
 
 
-@pytest.mark.parametrize("which", range(70))
+@pytest.mark.parametrize("which", range(90))
 def test_a_lost_reply_changes_nothing(make_ledger: Any, truth: Life, which: int) -> None:
     """
     The reply to any one step is lost, the ledger makes it again by itself, and everything ends as without the loss.

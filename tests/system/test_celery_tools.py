@@ -141,7 +141,9 @@ def test_revoke_cancels_the_job_and_a_retry_runs(running: System) -> None:
     job = running.queue.add(Toy(ids=[f"i{n}" for n in range(2000)], seconds=0.01))
     waits = running.queue.add(Parallel(ids=["a"]))
     until(lambda: running.queue.get(job.record.id).record.progress.completed > 0)
-    done = celery(running, "control", "revoke", job.record.id, f"{waits.record.id}/17")
+    # The number that its next ticket will have, also after the retry.
+    coming = int(running.queue.ledger.client.hget(running.queue.ledger.keys("job", waits.record.id), "line")) + 1
+    done = celery(running, "control", "revoke", job.record.id, f"{waits.record.id}/{coming}")
     assert f"cancelled: {', '.join(sorted([job.record.id, waits.record.id]))}" in done.stdout
     ended = until(lambda: (r := running.queue.get(job.record.id).record).status.is_final and r)
     assert (ended.status, ended.progress.failed) == ("cancelled", 0)
@@ -151,21 +153,28 @@ def test_revoke_cancels_the_job_and_a_retry_runs(running: System) -> None:
     running.queue.retry(job.record.id)
     until(lambda: running.queue.get(job.record.id).record.progress.completed > ended.progress.completed, 20)
     running.queue.cancel(job.record.id)
+    running.queue.retry(waits.record.id)
+    assert running.queue.ledger.client.hget(running.queue.ledger.keys("job", waits.record.id), "line") == b"%d" % coming
+    celery(running, "control", "add_consumer", "parallel")
+    running.queue.get(waits.record.id).wait(30)
+    celery(running, "control", "cancel_consumer", "parallel")
     until(lambda: running.queue.get(job.record.id).record.status.is_final)
 
 
-@pytest.mark.parametrize("params", [Toy(ids=["a", "b", "c"], seconds=30.0), Toy(ids=["a"], seconds=30.0)])
-def test_terminate_ends_the_child_at_once_and_blames_nobody(running: System, params: Toy, tmp_path: Path) -> None:
-    """Ended with a signal three times over, no item has failed, and the job runs when it is retried."""
+@pytest.mark.parametrize(("items", "times"), [(3, 1), (1, 3)])
+def test_terminate_ends_the_child_at_once_and_blames_nobody(
+    running: System, items: int, times: int, tmp_path: Path
+) -> None:
+    """Ended with a signal, three times alone in hand too, no item has failed, and the job can be retried."""
     log = tmp_path / "calls"
-    job = running.queue.add(params.model_copy(update={"log": str(log)}))
-    for again in range(3):
+    job = running.queue.add(Toy(ids=[str(n) for n in range(items)], seconds=30.0, log=str(log)))
+    for again in range(times):
         before = len(calls(log))
         until(lambda before=before: len(calls(log)) > before)
         celery(running, "control", "terminate", "KILL", job.record.id)
         ended = until(lambda: (r := running.queue.get(job.record.id).record).status.is_final and r, 8)
         assert (ended.status, ended.progress.failed, ended.progress.completed) == ("cancelled", 0, 0)
-        if again < 2:
+        if again < times - 1:
             running.queue.retry(job.record.id)
     assert not running.queue.ledger.client.exists(running.queue.ledger.keys("suspects", job.record.id))
 

@@ -41,22 +41,27 @@ class Control:
 
     def revoke(self, panel: Any, task_id: Any, terminate: bool = False, signal: Any = None, **options: Any) -> Any:
         """
-        Cancel the jobs among these ids, then do what Celery does with the ids.
+        Cancel the jobs among these ids, and do what Celery does with the others.
 
         With `terminate` the children that hold a ticket of theirs are ended at once; nobody is blamed for that.
+        The ids of tickets are not remembered as revoked: a retry may give out the very number that was named.
         """
         ids = [task_id] if isinstance(task_id, str) else [str(one) for one in task_id or ()]
         try:
             cancelled = {job_id for job_id in map(_job_of, ids) if self._cancel(job_id)}
         except StoreUnavailable as error:
             return {"error": str(error)}
-        if terminate:
-            held = [request.id for request in list(state.active_requests) if _job_of(request.id) in cancelled]
-            ids += [one for one in held if one not in ids]
-        answer = control.revoke(panel, ids, terminate=terminate, signal=signal, **options)
-        if cancelled and isinstance(answer, dict) and "ok" in answer:
-            answer = {"ok": f"{answer['ok']}; cancelled: {', '.join(sorted(cancelled))}"}
-        return answer
+        others = [one for one in ids if _job_of(one) not in cancelled]
+        held = [request.id for request in list(state.active_requests) if _job_of(request.id) in cancelled]
+        named = others + (held if terminate else [])
+        said = ""
+        if named or not cancelled:
+            said = str(control.revoke(panel, named, terminate=terminate, signal=signal, **options).get("ok", ""))
+            for ticket in held:
+                state.revoked.discard(ticket)
+        if cancelled:
+            said = f"cancelled: {', '.join(sorted(cancelled))}" + (f"; {said}" if said else "")
+        return {"ok": said}
 
     def terminate(self, panel: Any, signal: Any, task_id: Any, **options: Any) -> Any:
         return self.revoke(panel, task_id, terminate=True, signal=signal, **options)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.malformed import redis_messages
 from tests.toys import Toy, calls
+from vocaqueue.engine.aside import Aside
 
 from .systems import System, until
 
@@ -66,3 +67,31 @@ def test_malformed_messages_are_set_aside_and_the_workers_go_on(system: System, 
     assert {letter.worker.partition("@")[0] for letter in letters} <= set(pids)
     assert all(len(letter.raw) <= 4000 for letter in letters), "a huge one is listed by its beginning"
     assert system.valkey.client.llen(key) == 0
+
+
+def test_broadcasts_that_cannot_be_read_are_dropped(system: System) -> None:
+    """Control messages are not work: garbage among them ends no worker, and the next command is answered."""
+    system.worker("one", ["toy"])
+    system.ready("one")
+    client = system.valkey.client
+    pid = system.processes["one"].pid
+    topic = f"{{{system.settings.namespace}}}:broker:/0.celery.pidbox"
+    sent = [client.publish(topic, raw) for _, raw in redis_messages()]
+    assert set(sent) == {1}, "the worker listens there"
+    app = system.queue._office.app
+    until(lambda: app.control.ping(timeout=1), 60)
+    system.queue.add(Toy(ids=["a"])).wait(30)
+    assert (system.processes["one"].poll(), system.processes["one"].pid) == (None, pid)
+
+
+def test_what_cannot_be_listed_at_once_is_listed_later(system: System) -> None:
+    """With the ledger away a message is said and kept in memory; when it is back, it is listed, once."""
+    aside = Aside(system.settings)
+    aside.put("toy", "not_json", b"one")
+    system.valkey.kill()
+    for raw in (b"two", b"three"):
+        aside.put("toy", "not_json", raw)
+    system.valkey.restart()
+    until(lambda: (aside.flush(), system.queue.dead_letters().total == 3)[1])
+    aside.flush()
+    assert [letter.raw for letter in system.queue.dead_letters().items] == ["three", "two", "one"]

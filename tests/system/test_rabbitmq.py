@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +18,7 @@ from tests.malformed import bodies
 from tests.rabbitmq import PrivateRabbit
 from tests.toys import Bulk, Parallel, Toy, calls
 
-from .systems import System, until
+from .systems import ROOT, System, until
 from .test_celery_tools import celery, inspect
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -105,6 +108,25 @@ def test_malformed_messages_are_set_aside_here_too(running: System, rabbit: Priv
     assert Counter(letter.reason for letter in listed) == Counter(sent)
     assert (running.processes["main"].poll(), running.processes["main"].pid) == (None, pid)
     assert "Traceback" not in running.log("main")
+
+
+def test_doctor_checks_the_broker(running: System, rabbit: PrivateRabbit) -> None:
+    """It answers; what an old RabbitMQ needs to be told in its own settings is said; one that is away is an error."""
+
+    def findings(**env: str) -> list[dict[str, str]]:
+        words = [sys.executable, "-m", "vocaqueue.cli.main", "doctor", "--json"]
+        given = os.environ | running.env | env
+        done = subprocess.run(words, cwd=ROOT, env=given, capture_output=True, check=False, timeout=60)
+        return [check for check in json.loads(done.stdout)["checks"] if check["part"] == "broker"]
+
+    found = findings()
+    assert found[0]["state"] == "ok"
+    with rabbit.connection() as connection:
+        is_old = connection.server_properties["version"] < "3.12"
+    assert any("consumer_timeout" in check["message"] for check in found) == is_old
+    (away,) = findings(CELERY_BROKER_URL="amqp://guest:secret@127.0.0.1:1//")
+    assert away["state"] == "error"
+    assert "secret" not in away["message"]
 
 
 def test_a_purge_from_elsewhere_is_healed(running: System, rabbit: PrivateRabbit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from dataclasses import dataclass
 from uuid import uuid4
@@ -10,13 +11,14 @@ from uuid import uuid4
 from ..errors import StoreUnavailable
 from ..settings import Settings
 from ..store.client import make_client
-from ..store.dead_letters import DeadLetters
-from ..store.ledger import Ledger, is_passing
+from ..store.dead_letters import EXCERPT_BYTES, DeadLetters
+from ..store.ledger import Ledger
 
 log = logging.getLogger("vocaqueue.dead_letters")
 
 WAITING_KEPT = 1000  #: that could not be listed yet, in one worker's memory
 READ_TIMEOUT_S = 1.0  #: a worker's main process must not stand still for a ledger that is away
+AGAIN_S = 3.0  #: nor try again with each message
 
 SENTENCES = {
     "not_json": "It is not JSON.",
@@ -40,7 +42,8 @@ class _Letter:
     queue: str
     reason: str
     message: str
-    raw: bytes
+    raw: bytes  #: its beginning
+    size: int
 
 
 class Aside:
@@ -54,22 +57,23 @@ class Aside:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.worker = ""  #: name of the worker, once there is one
+        self._not_before = 0.0
         self._waiting: deque[_Letter] = deque(maxlen=WAITING_KEPT)
         self._letters: DeadLetters | None = None
 
     def put(self, queue: str, reason: str, raw: bytes | str, *, detail: str = "") -> None:
         """Say it, list it. Never raises for a ledger that is away."""
         data = raw.encode("utf-8", "backslashreplace") if isinstance(raw, str) else bytes(raw)
-        message = SENTENCES[reason] + (f" {detail[:300]}" if detail else "")
+        message = SENTENCES[reason] + (f" {' '.join(detail.split())[:300]}" if detail else "")
         log.warning(
             "set aside a message of queue %s (%s): %s %d bytes: %r", queue, reason, message, len(data), data[:100]
         )
-        self._waiting.append(_Letter(uuid4().hex, queue, reason, message, data))
+        self._waiting.append(_Letter(uuid4().hex, queue, reason, message, data[:EXCERPT_BYTES], len(data)))
         self.flush()
 
     def flush(self) -> None:
-        """List what could not be listed before."""
-        while self._waiting:
+        """List what could not be listed before; soon after a try in vain it does nothing."""
+        while self._waiting and time.monotonic() >= self._not_before:
             letter = self._waiting[0]
             try:
                 self._store().add(
@@ -78,14 +82,15 @@ class Aside:
                     reason=letter.reason,
                     message=letter.message,
                     raw=letter.raw,
+                    size_bytes=letter.size,
                     worker=self.worker,
                     patience_s=0,
                 )
-            except Exception as error:
-                if not isinstance(error, StoreUnavailable) and not is_passing(error):
-                    log.exception("a message that was set aside cannot be listed")
-                    self._waiting.popleft()
+            except StoreUnavailable:
+                self._not_before = time.monotonic() + AGAIN_S
                 return
+            except Exception:
+                log.exception("a message that was set aside cannot be listed")
             self._waiting.popleft()
 
     def _store(self) -> DeadLetters:

@@ -66,10 +66,22 @@ class DeadLetters:
         self.ledger = ledger
 
     def add(
-        self, letter_id: str, *, queue: str, reason: str, message: str, raw: bytes, worker: str, patience_s: float
+        self,
+        letter_id: str,
+        *,
+        queue: str,
+        reason: str,
+        message: str,
+        raw: bytes,
+        size_bytes: int | None = None,
+        worker: str,
+        patience_s: float,
     ) -> None:
         """
         List a message. `letter_id` makes it safe to call again.
+
+        Args:
+            raw: The message, or its beginning; then `size_bytes` says how long the whole is.
 
         Raises:
             StoreUnavailable: Not answered within `patience_s`.
@@ -82,7 +94,7 @@ class DeadLetters:
             reason=reason,
             message=message,
             raw=raw[:EXCERPT_BYTES].decode("utf-8", "backslashreplace"),
-            size=len(raw),
+            size=len(raw) if size_bytes is None else size_bytes,
             worker=worker,
             kept=KEPT,
         )

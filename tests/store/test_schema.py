@@ -89,7 +89,7 @@ def test_a_ticket_of_an_unknown_type_waits_too(ledger) -> None:
             "reason": "unknown_type",
             "message": "…",
         } | more
-        return ledger.step("ticket_postpone", message="…", **given)
+        return ledger.step("ticket_postpone", **given)
 
     assert postpone(job="toy-2").state == "gone"
     assert postpone(type="other").state == "gone"

@@ -48,7 +48,7 @@ class System:
 
     def worker(self, name: str, queues: Sequence[str], children: int = 2, **env: str) -> None:
         """A stock Celery worker, started in a process group of its own; `env` changes its environment."""
-        self.run(
+        self._run(
             name,
             [sys.executable, "-m", "celery", "-A", "workers", "worker", "-Q", ",".join(queues), "-c", str(children),
              "-E", "-n", f"{name}@%h", "-l", "INFO", "--without-gossip", "--without-mingle"],
@@ -56,10 +56,10 @@ class System:
         )  # fmt: skip
 
     def reconciler(self, name: str = "reconciler") -> None:
-        self.run(name, [sys.executable, "-m", "vocaqueue.cli.main", "reconciler"])
+        self._run(name, [sys.executable, "-m", "vocaqueue.cli.main", "reconciler"])
 
     def relay(self) -> None:
-        self.run("relay", [sys.executable, "-m", "vocaqueue.cli.main", "relay"])
+        self._run("relay", [sys.executable, "-m", "vocaqueue.cli.main", "relay"])
 
     def ready(self, *names: str) -> None:
         for name in names:
@@ -86,7 +86,7 @@ class System:
 
     def again(self, name: str) -> None:
         """Start a process that has ended once more, as a supervisor would."""
-        self.run(name, *self._commands[name])
+        self._run(name, *self._commands[name])
 
     def stop(self) -> None:
         for process in self.processes.values():
@@ -97,7 +97,7 @@ class System:
         if self.owns_valkey:
             self.valkey.stop()
 
-    def run(self, name: str, command: list[str], env: dict[str, str] | None = None) -> None:
+    def _run(self, name: str, command: list[str], env: dict[str, str] | None = None) -> None:
         self._commands[name] = (command, env)
         with (self.folder / f"{name}.log").open("ab") as out:
             self.processes[name] = subprocess.Popen(

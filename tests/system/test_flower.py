@@ -62,9 +62,9 @@ def flower(system: System) -> Flower:
     lines = parse_procfile((ROOT / "Procfile").read_text())
     for name in LINES:
         words = shlex.split(lines[name].replace("-Q cleanup", "-Q cleanup,toy"))
-        system.run(name, [sys.executable, "-m", *words])
+        system._run(name, [sys.executable, "-m", *words])
     assert lines["flower"] == "vocaqueue flower"
-    system.run("flower", [sys.executable, "-m", "vocaqueue.cli.main", "flower"])
+    system._run("flower", [sys.executable, "-m", "vocaqueue.cli.main", "flower"])
     made = Flower(port)
     until(made.answers, 60)
     return made

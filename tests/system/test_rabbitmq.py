@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -71,7 +72,9 @@ def test_inspect_revoke_and_purge_work(running: System) -> None:
     waiting = [running.queue.add(Parallel(ids=["a"])).record.id for _ in range(20)]
     done = celery(running, "purge", "-f", "-Q", "parallel")
     assert "purged parallel: 20 waiting jobs cancelled" in done.stderr
-    assert "Purged 16 messages" in done.stdout
+    purged = re.search(r"Purged (\d+) messages", done.stdout)
+    assert purged, done.stdout
+    assert int(purged[1]) >= 16, "those in the line, and perhaps tickets that counted no more"
     for job_id in waiting:
         record = running.queue.get(job_id).record
         assert (record.status.value, (record.error or {}).get("code")) == ("cancelled", "purged")
@@ -81,6 +84,7 @@ def test_malformed_messages_are_set_aside_here_too(running: System, rabbit: Priv
     """Each is listed once with its reason, the worker lives, and a good job is done among them."""
     before = running.queue.dead_letters().total
     pid = running.processes["main"].pid
+    log_before = len(running.log("main"))
     sent: list[str] = []
     with rabbit.connection() as connection:
         channel = connection.channel()
@@ -107,7 +111,7 @@ def test_malformed_messages_are_set_aside_here_too(running: System, rabbit: Priv
     assert running.queue.dead_letters().total == before + len(sent)
     assert Counter(letter.reason for letter in listed) == Counter(sent)
     assert (running.processes["main"].poll(), running.processes["main"].pid) == (None, pid)
-    assert "Traceback" not in running.log("main")
+    assert "Traceback" not in running.log("main")[log_before:]
 
 
 def test_doctor_checks_the_broker(running: System, rabbit: PrivateRabbit) -> None:

@@ -82,9 +82,7 @@ class PrivateRabbit:
 
     def stop(self) -> None:
         self._end(signal.SIGKILL)
-        with suppress(OSError, subprocess.TimeoutExpired):
-            env = os.environ | {"ERL_EPMD_PORT": str(self.epmd_port)}
-            subprocess.run(["epmd", "-kill"], env=env, capture_output=True, timeout=10, check=False)
+        self._end_name_server()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def connection(self) -> amqp.Connection:
@@ -96,6 +94,17 @@ class PrivateRabbit:
                 return True
         except Exception:
             return False
+
+    def _end_name_server(self, within_s: float = 5.0) -> None:
+        """It is a daemon of its own, and refuses to go before it has noticed that the broker is gone."""
+        env = os.environ | {"ERL_EPMD_PORT": str(self.epmd_port)}
+        end = time.monotonic() + within_s
+        with suppress(OSError, subprocess.TimeoutExpired):
+            while time.monotonic() < end:
+                done = subprocess.run(["epmd", "-kill"], env=env, capture_output=True, timeout=5, check=False)
+                if b"living nodes" not in done.stdout + done.stderr:
+                    return
+                time.sleep(0.1)
 
     def _end(self, sig: int) -> None:
         if self._process is None:

@@ -3,10 +3,14 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 
-.PHONY: start test check lint types imports ci-deps bench chaos soak lock lexicon dashboard clean
+.PHONY: start flower test check lint types imports ci-deps bench chaos soak lock lexicon dashboard clean
 
 start: .venv/app.stamp
 	@exec $(BIN)/vocaqueue start
+
+# Celery's own dashboard beside a running `make start`; user admin, password: the admin key.
+flower: .venv/app.stamp
+	@exec $(BIN)/vocaqueue flower
 
 test: .venv/dev.stamp
 	@$(BIN)/python -m pytest $(ARGS)
@@ -25,7 +29,8 @@ imports: .venv/dev.stamp
 
 # Servers and browsers that the tests use where they are there (root, Debian).
 ci-deps:
-	apt-get update -q && apt-get install -q -y --no-install-recommends chromium fonts-nanum postgresql wordnet-base
+	apt-get update -q && apt-get install -q -y --no-install-recommends chromium fonts-nanum postgresql rabbitmq-server \
+		wordnet-base
 
 bench: .venv/dev.stamp
 	@$(BIN)/python -m benchmarks

@@ -7,7 +7,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from vocaqueue import Settings
 from vocaqueue.cli.main import main
+from vocaqueue.store.dead_letters import DeadLetters
+from vocaqueue.store.ledger import Ledger
 
 
 @pytest.fixture
@@ -133,6 +136,29 @@ def test_wrong_use_is_a_sentence(cli, words, status, says) -> None:
     assert result.exit_code == status
     assert says in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_dead_letters_are_listed(cli, valkey, tmp_path) -> None:
+    """In words and as JSON; none is said too."""
+    assert "No message was set aside." in cli("dead-letters").stdout
+    settings = Settings.from_env({"REDIS_URL": valkey.url, "VOCAQUEUE_NAMESPACE": f"cli-{tmp_path.name[-20:]}"})
+    raw = b"[bold]no markup"
+    DeadLetters(Ledger(settings)).add(
+        "one", queue="toy", reason="not_json", message="It is not JSON.", raw=raw, worker="w@h", patience_s=1
+    )
+    shown = cli("dead-letters").stdout
+    assert "not_json" in shown
+    assert "[bold]no markup" in shown
+    listed = json.loads(cli("dead-letters", "--json", "--limit", "5").stdout)
+    assert (listed["total"], listed["items"][0]["raw"]) == (1, "[bold]no markup")
+
+
+def test_flower_refuses_a_key_that_it_cannot_take(cli, monkeypatch) -> None:
+    """Flower splits passwords at commas; that is said instead of shutting everybody out."""
+    monkeypatch.setenv("VOCAQUEUE_ADMIN_KEY", "one,two")
+    result = cli("flower")
+    assert result.exit_code == 1
+    assert "comma" in result.stderr
 
 
 def test_a_store_that_is_away_is_a_sentence(cli, monkeypatch, tmp_path) -> None:

@@ -219,7 +219,7 @@ def _type(name: str, params: type[JobParams], handler: str, items: str | None = 
     return JobType(name=name, params=params, handler=f"tests.toys:{handler}", items=items, limits=Limits(**fast))
 
 
-JOB_TYPES = (
+JOB_TYPES: tuple[JobType, ...] = (
     _type("toy", Toy, "ToyHandler"),
     _type("parallel", Parallel, "ParallelHandler", item_concurrency=10),
     _type("noop", Noop, "NoopHandler", items=None),
@@ -232,3 +232,14 @@ JOB_TYPES = (
     _type("unloadable", Unloadable, "NoSuchHandler"),
     _type("bulk", Bulk, "BulkHandler", timeout_s=3.0, hard_margin_s=6.0, attempts=2),
 )
+
+#: What an older version of the code knows.
+OLD_JOB_TYPES = JOB_TYPES[:1]
+
+
+class Patient(ToyParams):
+    pass
+
+
+#: With a type whose items may take longer than a worker that is stopped has time for.
+PATIENT_JOB_TYPES = (*JOB_TYPES, _type("patient", Patient, "ToyHandler", item_timeout_s=60.0))

@@ -327,6 +327,8 @@ def inv_12_21_the_streams_tell_the_same(real: Real) -> None:
 
 def inv_20_nothing_is_left_of_the_removed(real: Real, removed: set[str]) -> None:
     for key, value in real.raw.items():
+        if key.startswith("gone:"):  # says for an hour that a late ticket of it is nobody's fault
+            continue
         assert removed.isdisjoint(key.split(":")), f"20: {key} outlived its job"
         if isinstance(value, dict) and not key.startswith("lease:"):
             assert removed.isdisjoint(value), f"20: {removed & set(value)} in {key}"

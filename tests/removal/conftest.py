@@ -56,9 +56,9 @@ class Removing(QueueManager):
         return str(self.add(Toy(ids=["a", "b"]), **given).record.id)
 
     def raw(self) -> dict[str, Any]:
-        """Everything in the namespace but streams, tickets in the broker, and what is kept for a lost reply."""
+        """Everything in the namespace but streams, the broker's, and what is kept for a lost reply or a late ticket."""
         raw = Real.read(self.ledger.client, self.ledger.keys.prefix).raw
-        left_out = ("event", "progress", "told:", "preview:", "broker:", "lease:", "login:")
+        left_out = ("event", "progress", "told:", "gone:", "preview:", "broker:", "lease:", "login:")
         return {key: value for key, value in raw.items() if not key.startswith(left_out)}
 
     def mentions(self, job_id: str) -> list[str]:

@@ -122,6 +122,7 @@ class Life:
         self.binned()
         self.asked_for_more()
         self.scheduled()
+        self.unwanted()
         self.step("event_add", event="worker-online", data={"type": "toy"})
         return self
 
@@ -221,6 +222,16 @@ class Life:
         self.step("schedule_failed", id="s", due=self.now, error={"code": "no_items", "message": "a sentence"})
         self.step("schedule_remove", id="s", token="s4")
 
+    def unwanted(self) -> None:
+        """A ticket that is postponed, jobs that are purged, a message that is set aside."""
+        for job in ("u", "v"):
+            self.step("job_create", id=job, type="toy", priority=2, params="{}", total=1, attempts=1, backoff_ms=100)
+        self.step("ticket_postpone", token="x", job="u", ticket=1, type="toy", reason="unknown_type", message="…")
+        self.step("line_purge", type="toy", before_ms=self.now, limit=10, message="…", first=0)
+        self.step(
+            "dead_letter_add", id="x", queue="toy", reason="not_json", message="…", raw="…", size=1, worker="w", kept=9
+        )
+
     def end(self) -> dict[str, Any]:
         """All keys, but for what a repeat may leave behind: an event without a job is said twice rather than never."""
         raw = Real.read(self.ledger.client, self.ledger.keys.prefix).raw
@@ -249,6 +260,7 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert (a["completed"], a["skipped"], a["failed"]) == ("10", "1", "1")
     assert (b["completed"], b["cost_nano"]) == ("1", "2")
     d = truth.end()["job:d"]
+    assert truth.end()["job:e"]["status"] == "cancelled"
     assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
     g, f = truth.end()["job:g"], truth.end()["job:f"]
     assert (g["status"], g["completed"], g["log_lines"]) == ("failed", "1", "6")
@@ -258,7 +270,7 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert truth.end()["schedules"].keys() == {"stays"}
 
 
-@pytest.mark.parametrize("which", range(120))
+@pytest.mark.parametrize("which", range(140))
 def test_a_lost_reply_changes_nothing(make_ledger: Any, truth: Life, which: int) -> None:
     """
     The reply to any one step is lost, the ledger makes it again by itself, and everything ends as without the loss.

@@ -29,27 +29,30 @@ def until(what: Callable[[], Any], timeout_s: float = 30.0, every_s: float = 0.0
 
 
 class System:
-    def __init__(self, folder: Path, *, job_types: str = "tests.toys:JOB_TYPES", namespace: str = "vq") -> None:
+    def __init__(self, folder: Path, *, job_types: str = "tests.toys:JOB_TYPES", namespace: str = "vq",
+                 broker_url: str | None = None, valkey: PrivateValkey | None = None) -> None:  # fmt: skip
         self.folder = folder
-        self.valkey = PrivateValkey(aof=True).start()
+        self.owns_valkey = valkey is None
+        self.valkey = valkey or PrivateValkey(aof=True).start()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self._commands: dict[str, list[str]] = {}
+        self._commands: dict[str, tuple[list[str], dict[str, str] | None]] = {}
         self.env = {
             "REDIS_URL": self.valkey.url,
             "STORAGE_URL": f"file://{folder / 'files'}",
             "DATABASE_URL": f"sqlite:///{folder / 'words.db'}",
             "VOCAQUEUE_JOB_TYPES": job_types,
             "VOCAQUEUE_NAMESPACE": namespace,
-        }
+        } | ({"CELERY_BROKER_URL": broker_url} if broker_url else {})
         self.settings = Settings.from_env(self.env)
         self.queue = QueueManager(self.settings, toys.JOB_TYPES, patience_s=20.0)
 
-    def worker(self, name: str, queues: Sequence[str], children: int = 2) -> None:
-        """A stock Celery worker, started in a process group of its own."""
+    def worker(self, name: str, queues: Sequence[str], children: int = 2, **env: str) -> None:
+        """A stock Celery worker, started in a process group of its own; `env` changes its environment."""
         self._run(
             name,
             [sys.executable, "-m", "celery", "-A", "workers", "worker", "-Q", ",".join(queues), "-c", str(children),
              "-E", "-n", f"{name}@%h", "-l", "INFO", "--without-gossip", "--without-mingle"],
+            env,
         )  # fmt: skip
 
     def reconciler(self, name: str = "reconciler") -> None:
@@ -83,7 +86,7 @@ class System:
 
     def again(self, name: str) -> None:
         """Start a process that has ended once more, as a supervisor would."""
-        self._run(name, self._commands[name])
+        self._run(name, *self._commands[name])
 
     def stop(self) -> None:
         for process in self.processes.values():
@@ -91,15 +94,19 @@ class System:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         self.queue.close()
-        self.valkey.stop()
+        if self.owns_valkey:
+            self.valkey.stop()
 
-    def _run(self, name: str, command: list[str]) -> None:
-        self._commands[name] = command
+    def _run(self, name: str, command: list[str], env: dict[str, str] | None = None) -> None:
+        self._commands[name] = (command, env)
         with (self.folder / f"{name}.log").open("ab") as out:
             self.processes[name] = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env=os.environ | self.env | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", "C_FORCE_ROOT": "1"},
+                env=os.environ
+                | self.env
+                | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", "C_FORCE_ROOT": "1"}
+                | (env or {}),
                 stdout=out,
                 stderr=out,
                 start_new_session=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import jobs, limits, logs, page, removal, schedules, steering, system
+from . import dead_letters, jobs, limits, logs, page, removal, schedules, steering, system
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
@@ -56,6 +56,7 @@ def create_admin_blueprint(
     steering.add_routes(blueprint, queue)
     limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
+    dead_letters.add_routes(blueprint, queue)
     page.add_routes(blueprint)
     blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")
     blueprint.close_with_404()

@@ -95,6 +95,30 @@ def _server(settings: Settings) -> list[Finding]:
     return found
 
 
+def _broker(settings: Settings) -> list[Finding]:
+    """Only where it is another server than the job store."""
+    if settings.broker_url == settings.redis_url:
+        return []
+    from ..engine.app import create_celery_app
+    from ..engine.config import is_amqp
+
+    app = create_celery_app(settings, load_registry(settings.job_types))
+    with app.connection_for_write(connect_timeout=3) as connection:
+        try:
+            connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=3)
+        except Exception as error:
+            return [Finding("broker", "error", f"{mask(settings.broker_url)} does not answer ({error}).")]
+        found = [Finding("broker", "ok", f"{mask(settings.broker_url)} answers.")]
+        if is_amqp(settings.broker_url):
+            version = str(connection.connection.server_properties.get("version", "0"))
+            if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < (3, 12):
+                hint = "set consumer_timeout = 21600000 in rabbitmq.conf"
+                found.append(
+                    Finding("broker", "warning", f"RabbitMQ {version} takes no time-out from a queue; {hint}.")
+                )
+        return found
+
+
 def _types(settings: Settings) -> list[Finding]:
     return [Finding("job types", "ok", ", ".join(load_registry(settings.job_types).names))]
 
@@ -134,6 +158,7 @@ def _workers(settings: Settings) -> list[Finding]:
 
 _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "job store": _server,
+    "broker": _broker,
     "job types": _types,
     "database": _database,
     "files": _storage,

@@ -17,6 +17,8 @@ from ..job import JobRecord
 from ..settings import Settings
 from . import removal
 from .common import as_json, open_queue, print_json
+from .dead_letters import dead_letters
+from .flower import flower
 from .limits import limits
 from .logs import logs
 from .schedules import schedules
@@ -426,6 +428,8 @@ def _until_stopped(run: Callable[[Callable[[], bool]], None]) -> None:
     run(lambda: stopped)
 
 
+main.add_command(dead_letters)
+main.add_command(flower)
 main.add_command(limits)
 main.add_command(logs)
 main.add_command(schedules)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from ..errors import StoreUnavailable
 from ..job import JobRecord, JobStatus, iso
 from ..rates import Rate
+from ..store.dead_letters import DeadLetterPage
 from ..store.jobs import JobPage
 
 if TYPE_CHECKING:
@@ -178,6 +180,24 @@ def schedules_table(schedules: list[dict[str, Any]]) -> None:
         following = schedule["nextRuns"][0] if schedule["nextRuns"] else "never" if schedule["enabled"] else "off"
         table.add_row(schedule["id"], schedule["type"], when, following, last.get("at", ""), made)
     console.print(table)
+
+
+def dead_letters_table(found: DeadLetterPage) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("when", "queue", "reason", "worker", "bytes", "message"):
+        table.add_column(heading, justify="right" if heading == "bytes" else "left")
+    for letter in found.items:
+        table.add_row(
+            iso(letter.at_ms),
+            Text(letter.queue),
+            letter.reason,
+            Text(letter.worker),
+            str(letter.size_bytes),
+            Text(letter.raw[:60].replace("\n", " ")),
+        )
+    console.print(table)
+    if found.total_pages > 1:
+        console.print(f"Page {found.page} of {found.total_pages}; {found.total} in all.")
 
 
 def follow(queue: QueueManager, job_ids: list[str], *, quiet: bool = False) -> bool:

@@ -129,7 +129,7 @@ class LedgerScheduler(Scheduler):  # type: ignore[misc]
             if self._firing is None:
                 from .queue import QueueManager
 
-                self._firing = Firing(QueueManager(self.app.vocaqueue_settings, self.app.vocaqueue_job_types))
+                self._firing = Firing(QueueManager(self.app.vocaqueue.settings, self.app.vocaqueue.job_types))
             wait_s = self._firing.once()
         except Exception as error:  # beat must outlive whatever it meets
             if not self._is_away or not isinstance(error, StoreUnavailable | OSError):

@@ -15,6 +15,7 @@ from .config import broker_priority, is_amqp
 from .tickets import ticket_of
 
 PAGE = 1000
+NO_SUCH_QUEUE = 404
 
 
 class RedisBroker:
@@ -61,6 +62,27 @@ class RedisBroker:
     @staticmethod
     def _prefix(channel: Any) -> str:
         return str(getattr(channel, "global_keyprefix", "") or "")
+
+
+class AmqpBroker:
+    """RabbitMQ: a queue's length is known, for all priorities together, but not what is in it."""
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+        self._connection: Any = None
+
+    def length(self, queue: str) -> int:
+        """Messages that wait in the queue; those in workers' hands are not counted. None there yet is 0."""
+        try:
+            self._connection = self._connection or self.app.connection_for_read()
+            return int(self._connection.default_channel.queue_declare(queue, passive=True).message_count)
+        except Exception as error:
+            connection, self._connection = self._connection, None
+            with suppress(Exception):
+                connection.release()
+            if getattr(error, "reply_code", None) == NO_SUCH_QUEUE:
+                return 0
+            raise
 
 
 def _ticket(raw: bytes) -> tuple[str, int] | None:

@@ -14,6 +14,12 @@ from ..settings import Settings
 DEFAULT_QUEUE = "default"
 
 
+#: Durable classic queues: a lost ticket is replaced, so replicating them buys little, and quorum queues have two
+#: priorities. A ticket is acknowledged when its chunk has ended; RabbitMQ gives up a consumer that takes longer than
+#: half an hour (the import's limit), so six hours are asked for. Before a change here the queues must be deleted.
+AMQP_QUEUE = {"x-queue-type": "classic", "x-max-priority": 10, "x-consumer-timeout": 6 * 3600 * 1000}
+
+
 def is_amqp(broker_url: str) -> bool:
     return broker_url.split("://", 1)[0] in {"amqp", "amqps", "pyamqp", "librabbitmq"}
 
@@ -35,7 +41,7 @@ def celery_settings(settings: Settings, job_types: Registry) -> dict[str, Any]:
     Figures behind the choices are in docs/decisions/0003-celery-settings.md.
     """
     amqp = is_amqp(settings.broker_url)
-    arguments = {"x-max-priority": 10} if amqp else None
+    arguments = AMQP_QUEUE if amqp else None
     queue: Any = Queue  # kombu is untyped
     names = [DEFAULT_QUEUE, *job_types.names]
     return {
@@ -44,7 +50,7 @@ def celery_settings(settings: Settings, job_types: Registry) -> dict[str, Any]:
         "broker_connection_max_retries": None,  # the default gives up after 100
         "broker_connection_timeout": 4.0,
         "broker_channel_error_retry": True,  # a fail-over to a read-only server must not end the worker
-        "broker_transport_options": {} if amqp else redis_options(settings),
+        "broker_transport_options": {"confirm_publish": True} if amqp else redis_options(settings),
         "task_queues": [queue(name, routing_key=name, queue_arguments=arguments) for name in names],
         "task_default_queue": DEFAULT_QUEUE,
         "task_create_missing_queues": False,

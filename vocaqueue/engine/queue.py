@@ -25,6 +25,7 @@ from ..files import FileStore
 from ..job import FINAL, JobStatus, Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings
+from ..store.dead_letters import DeadLetterPage, DeadLetters
 from ..store.events import EventLog
 from ..store.gates import Gates
 from ..store.jobs import JobPage, Jobs
@@ -232,6 +233,10 @@ class QueueManager:
     def present(self, job_ids: Sequence[str]) -> set[str]:
         """Those of these jobs that are there: not removed, and not in the bin."""
         return self._removal.selection.present(job_ids)
+
+    def dead_letters(self, *, page: int = 1, limit: int = 20) -> DeadLetterPage:
+        """Messages that workers set aside because they could not be work, newest first."""
+        return DeadLetters(self.ledger).page(page, limit, patience_s=self.patience_s)
 
     @property
     def event_log(self) -> EventLog:

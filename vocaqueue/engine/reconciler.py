@@ -21,7 +21,7 @@ from ..settings import Settings
 from ..store.ledger import Answer, Ledger
 from ..store.lock import Lock
 from .app import create_celery_app
-from .broker import RedisBroker
+from .broker import AmqpBroker, RedisBroker
 from .housekeeping import Housekeeping
 from .tickets import TicketOffice
 
@@ -33,8 +33,8 @@ PER_PASS = 100
 REST_MS = 5000  #: a job with nothing to do but wait for a retry is shown as delayed after that
 OUTBOX_AGE_MS = 2000  #: by then whoever got the ticket should have said that it was sent
 MISSING_MS = 2000
-#: RabbitMQ's queues cannot be listed: a ticket that is unused for so long is sent again, doubling.
-UNSEEN_MS = 30_000
+#: RabbitMQ's queues cannot be listed: while one is too short, each ticket unused for so long is sent again, doubling.
+UNSEEN_MS = 5000
 
 
 class Reconciler:
@@ -45,6 +45,7 @@ class Reconciler:
         app = create_celery_app(settings, job_types)
         self.office = TicketOffice(app, settings)
         self.broker = RedisBroker.of(app, settings)
+        self.amqp = AmqpBroker(app)
         self.lock = Lock(self.ledger, "reconciler", length_s=5.0)
         self._is_at_work = False  #: of several copies it is this one's turn
         self._short: set[str] = set()  #: lines whose broker list was too short in the last pass
@@ -141,13 +142,12 @@ class Reconciler:
         if not expected:
             self._short.discard(name)
             return []
-        if self.broker is not None:
-            if self.broker.length(queue, priority) >= expected:
-                self._short.discard(name)
-                return []
-            if name not in self._short:
-                self._short.add(name)
-                return []
+        if self._is_long_enough(queue, priority, expected):
+            self._short.discard(name)
+            return []
+        if name not in self._short:
+            self._short.add(name)
+            return []
         there = set(self.broker.tickets(queue, priority)) if self.broker else set()
         jobs = [job.decode() for job in self.ledger.client.zrange(key, 0, PER_PASS - 1)]
         pipe = self.ledger.client.pipeline(transaction=False)
@@ -155,3 +155,10 @@ class Reconciler:
             pipe.hget(self.ledger.keys("job", job), "line")
         numbers = [(job, int(line)) for job, line in zip(jobs, pipe.execute(), strict=True) if line]
         return [ticket for ticket in numbers if ticket not in there]
+
+    def _is_long_enough(self, queue: str, priority: Priority, expected: int) -> bool:
+        """Whether the broker has as many messages as tickets are expected in it."""
+        if self.broker is not None:
+            return self.broker.length(queue, priority) >= expected
+        keys = [self.ledger.keys("sent", f"{queue}:{int(level)}") for level in Priority]
+        return self.amqp.length(queue) >= sum(int(self.ledger.client.zcard(key)) for key in keys)

@@ -52,7 +52,7 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
     Use a ticket.
 
     Returns:
-        `worked`, or why there was nothing to do: `gone`, `stale`, `nothing`.
+        `worked`, or why there was nothing to do: `gone`, `other_type`, `newer`, `stale`, `nothing`.
 
     Raises:
         StoreUnavailable: The ledger could not be asked; the reconciler will send a new ticket.
@@ -73,6 +73,7 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
         "lease_claim",
         patience_s=CLAIM_PATIENCE_S,
         job=job_id,
+        type=job_type.name,
         ticket=number,
         token=holder.token,
         holder=f"{holder_name}/{os.getpid()}",
@@ -89,8 +90,7 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
     holder.publish(claim.tickets)
     if claim.state != "lease":
         holder.tell_sent()
-        if claim.state == "gone":
-            log.warning("ticket %s of %s: there is no such job", number, job_id)
+        _explain(runtime, job_type, job_id, number, claim)
         return claim.state
     try:
         if problem is not None or code is None:
@@ -349,6 +349,16 @@ def _context(
         files=runtime.files,
         log=job_log,
     )
+
+
+def _explain(runtime: Runtime, job_type: JobType, job_id: str, number: int, claim: Answer) -> None:
+    """Say once what somebody should know of a ticket that made no lease."""
+    if claim.state in {"gone", "other_type"}:
+        reason = "unknown_job" if claim.state == "gone" else "other_type"
+        raw = json.dumps({"task": job_type.name, "args": [job_id, number]}, ensure_ascii=False)
+        runtime.app.vocaqueue.aside.put(job_type.name, reason, raw, detail=job_id)
+    elif claim.state == "newer" and claim.data.get("first"):
+        log.warning("job %s waits: it was made by newer code than this worker has", job_id)
 
 
 def _refuse(holder: Holder, kind: str, why: str) -> None:

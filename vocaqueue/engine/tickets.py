@@ -44,9 +44,13 @@ class TicketOffice:
         try:
             with self.app.producer_or_acquire() as producer:
                 for ticket in tickets:
-                    self._send(ticket, producer)
-                    sent.append((ticket.job_id, ticket.number))
-        except (OperationalError, OSError, QueueNotFound) as error:
+                    try:
+                        self._send(ticket, producer)
+                    except QueueNotFound:  # of a type that this process does not know
+                        log.debug("a ticket of an unknown type stays in the outbox", extra={"job": ticket.job_id})
+                    else:
+                        sent.append((ticket.job_id, ticket.number))
+        except (OperationalError, OSError) as error:
             log.warning(
                 "a ticket stays in the outbox", extra={"reason": str(error), "unsent": len(tickets) - len(sent)}
             )

@@ -47,15 +47,25 @@ def attach(app: Celery, settings: Settings, job_types: Registry) -> None:
         how = {WorkerLostError: "child", TimeLimitExceeded: "limit"}.get(type(exception))
         if how is None or sender is None or sender.name not in job_types.names or stopping.is_set() or not args:
             return
+        tell_death((args[0], args[1]), how)
+
+    def tell_death(ticket: tuple[str, int], how: str) -> None:
         try:
             ledger = Ledger(settings)
             holder = holder_spoken_of()
-            answer = ledger.step("lease_died", patience_s=0.5, job=args[0], ticket=args[1], holder=holder, how=how)
+            answer = ledger.step("lease_died", patience_s=0.5, job=ticket[0], ticket=ticket[1], holder=holder, how=how)
             sent = TicketOffice(app, settings).send(answer.tickets)
             if sent:
                 ledger.step("ticket_sent", patience_s=0.5, sent=sent)
         except Exception as error:  # its lease runs out by itself
             log.warning("a child's death could not be told to the ledger", extra={"reason": str(error)})
+
+    @signals.task_revoked.connect(weak=False)
+    def report_terminated(sender: Any = None, request: Any = None, terminated: bool = False, **_: Any) -> None:
+        """Somebody had the child ended that held this ticket: nobody's fault, and no item's."""
+        ticket = ticket_of(request.id) if terminated and request is not None else None
+        if ticket is not None and sender is not None and sender.name in job_types.names:
+            tell_death(ticket, "revoked")
 
     app.steps["consumer"].add(_slots_step(settings, job_types))
 
@@ -90,6 +100,7 @@ def _slots_step(settings: Settings, job_types: Registry) -> type:
                 now_ms = int(seconds) * 1000 + int(micros) // 1000
                 slots = max(1, consumer.pool.num_processes)
                 self.beat(consumer)
+                consumer.app.vocaqueue.aside.flush()
                 for queue in {q.name for q in consumer.task_consumer.queues} & set(job_types.names):
                     self.client.hset(self.keys("slots", queue), consumer.hostname, f"{slots}:{now_ms}")
             except Exception as error:

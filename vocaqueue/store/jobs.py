@@ -12,6 +12,7 @@ from ..job import ItemError, JobRecord, JobStatus, Priority, Progress
 from .gates import Gates, ask, read, read_answers
 from .items import read_ids
 from .ledger import Ledger
+from .schema import JOB_DEFAULTS
 from .waiting import explain
 
 ERRORS_SHOWN = 100
@@ -194,7 +195,8 @@ def held(job: JobRecord, gates: Gates) -> JobRecord:
 
 def record(raw: dict[bytes, bytes], errors: Iterable[bytes] = ()) -> JobRecord:
     """A JobRecord from the job's hash and the JSON of its errors."""
-    values = {field.decode(): value.decode() for field, value in raw.items() if value != b""}
+    values = {field: str(value) for field, value in JOB_DEFAULTS.items()}
+    values |= {field.decode(): value.decode() for field, value in raw.items() if value != b""}
 
     def number(name: str) -> int | None:
         return int(float(values[name])) if name in values else None
@@ -252,6 +254,8 @@ def item_error(raw: bytes) -> ItemError:
 def _wait_reason(status: JobStatus, values: dict[str, str]) -> dict[str, str] | None:
     if status is JobStatus.PAUSED:
         return {"code": "paused", "message": "It is held; resume it to let it go on."}
+    if "postponed" in values and not status.is_final:
+        return {"code": values["postponed"], "message": values.get("postponed_why", "")}
     if status is not JobStatus.DELAYED:
         return None
     if "started_at" in values:

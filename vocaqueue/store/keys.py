@@ -78,9 +78,12 @@ KEYS: dict[str, str] = {
     "workers": "workers",  # hash  worker -> JSON of what the relay knows of it
     "task_events": "task-events",  # stream  task-received, -started, -succeeded … from Celery, short
     "lock": "lock:",  # relay, reconciler  string  token of the one at work
+    "gone": "gone:",  # <id>  string  a job that was removed while a ticket of it may still be on its way; an hour
     "told": "told:",  # <token>  string  answer of an act that removes jobs, for a caller whose reply was lost; short
     "file_orphans": "file-orphans",  # set   jobs that were removed for good and whose files are still to go
     "preview": "preview:",  # <id>  string  the jobs that a bulk act was shown for, zlib'd JSON; minutes
+    "dead_letters": "dead-letters",  # zset  id of a message that was set aside -> when, in microseconds
+    "dead_letter": "dead-letter",  # hash  its id -> JSON of what is known of it
     "login": "login:",  # <sha256>  string  one-time sign-in links
 }
 

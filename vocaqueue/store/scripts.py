@@ -8,8 +8,9 @@ from importlib.resources import files
 
 from ..job import MAY_BECOME
 from .keys import KEYS
+from .schema import JOB_DEFAULTS, SCHEMA
 
-LIBRARY = ("base", "bits", "events", "limits", "once", "line", "stop", "lease", "removal")
+LIBRARY = ("base", "bits", "events", "limits", "once", "line", "stop", "lease", "removal", "postpone")
 
 
 def _read(name: str) -> str:
@@ -17,13 +18,15 @@ def _read(name: str) -> str:
 
 
 def _tables() -> str:
-    """`K`, the keys of this namespace, and `MAY`, the allowed status changes, as Lua."""
+    """`K`, the keys of this namespace, `MAY`, the allowed status changes, and what store/schema.py says, as Lua."""
     keys = ", ".join(f"{name} = P .. '{suffix}'" for name, suffix in KEYS.items())
     may = ", ".join(
         f"{status.value} = {{ {', '.join(f'{to.value} = true' for to in sorted(allowed))} }}"
         for status, allowed in MAY_BECOME.items()
     )
-    return f"local P = KEYS[1]\nlocal K = {{ {keys} }}\nlocal MAY = {{ {may} }}\n"
+    defaults = ", ".join(f"{field} = {value}" for field, value in JOB_DEFAULTS.items())
+    schema = f"local SCHEMA = {SCHEMA}\nlocal JOB_DEFAULTS = {{ {defaults} }}\n"
+    return f"local P = KEYS[1]\nlocal K = {{ {keys} }}\nlocal MAY = {{ {may} }}\n{schema}"
 
 
 def assemble(body: str) -> str:

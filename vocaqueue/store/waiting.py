@@ -32,7 +32,7 @@ class _Place:
 
 def explain(ledger: Ledger, jobs: Sequence[JobRecord], patience_s: float) -> list[JobRecord]:
     """The same jobs; those that are ready and stand still know why. Two round trips, none if there is no such job."""
-    standing = [job for job in jobs if job.status in STANDING and not job.in_hand]
+    standing = [job for job in jobs if job.status in STANDING and not job.in_hand and job.wait_reason is None]
     if not standing:
         return list(jobs)
     types = _read_types(ledger, sorted({job.type for job in standing}), patience_s)

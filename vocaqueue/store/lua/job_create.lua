@@ -30,7 +30,7 @@ if has(a.blocks) and redis.call('EXISTS', K.items .. a.blocks) == 0 then return 
 local j = {
   _changed = {}, id = a.id, type = a.type, status = 'waiting', priority = a.priority, run = 1,
   completed = 0, failed = 0, skipped = 0, in_hand = 0, cursor = 0, last = 0, line = 0, min = 0, cost_nano = 0,
-  attempts = a.attempts, backoff_ms = a.backoff_ms, created_at = now, schema = '1',
+  attempts = a.attempts, backoff_ms = a.backoff_ms, created_at = now, schema = SCHEMA,
   turn = redis.call('INCR', K.turn),
 }
 for field in pairs(j) do

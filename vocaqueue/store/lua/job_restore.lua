@@ -15,6 +15,7 @@ end
 unpack_job(a.id, ARGV[2])
 local j = load(a.id)
 put(j, 'restored_by', a.token)
+redis.call('UNLINK', K.gone .. j.id)
 put(j, 'last', j.line) -- a ticket from before is used up
 redis.call('SADD', K.types, j.type)
 redis.call('ZADD', K.jobs, j.created_at, j.id)

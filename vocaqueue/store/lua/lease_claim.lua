@@ -1,19 +1,27 @@
 #!lua
 -- Use a ticket: take the next items of its job under a lease, and give the next ticket.
 --
--- a: job, ticket (number), token (made by the caller before), holder (text, for people), lease_ms, hard_ms (hard limit of a chunk),
+-- a: job, type (of the task), ticket (number), token (made by the caller before), holder (text, for people), lease_ms,
+--    hard_ms (hard limit of a chunk),
 --    finishes (true when the type has a finish step), first (items of a job's first claim), chunk_ms, chunk_max, places,
 --    limits (JSON text: what the type declares), at_once (items of a chunk that run at once), set (true: a chunk is one call)
 -- Answers {state = 'lease', kind, run, fence, ranges = {{from, to} …}, count} (ranges only for kind 'run'), with `permits` (ms, one for
 -- each call, not to be made before), `late_ms` (what a start may be late) and `now` where the type has a rate; or
--- {state = 'gone'} no such job, {state = 'stale'} the ticket was used before, {state = 'nothing'} no work for it now.
+-- {state = 'gone'} no such job, {state = 'stale'} the ticket was used before, {state = 'nothing'} no work for it now,
+-- {state = 'other_type'} a job of another type than the task's (`type`), {state = 'newer', first} a job made by newer code.
 local known = redis.call('HGET', K.lease .. a.token, 'claim')
 if known then return known end
 local j = load(a.job)
-if not j then return answer({ state = 'gone' }) end
+if not j then return answer({ state = redis.call('EXISTS', K.gone .. a.job) == 1 and 'stale' or 'gone' }) end
+if has(a.type) and j.type ~= a.type then return answer({ state = 'other_type' }) end
+if (tonumber(j.schema) or 0) > SCHEMA then
+  local why = 'It was made by newer code than this worker has.'
+  return answer({ state = 'newer', first = postpone(j, a.ticket, 'newer_schema', why, a.token) })
+end
 if is_final(j) or a.ticket <= j.last or a.ticket < j.min then return answer({ state = 'stale' }) end
 
 put(j, 'last', a.ticket)
+if has(j.postponed) then put(j, 'postponed', nil) end
 if a.ticket > j.line then put(j, 'line', a.ticket) end -- the ledger was set back
 if j.line == j.last then ticket_used(j) end
 put(j, 'finishes', a.finishes and '1' or '0')

@@ -18,10 +18,28 @@ local function has(v) return v ~= nil and v ~= cjson.null and v ~= '' end
 -- Jobs that this step has read, by id: everybody changes the same copy, and `answer` writes each once.
 local loaded = {}
 
+local FINAL = { completed = true, failed = true, cancelled = true }
+
 local NUMBERS = {
   'priority', 'run', 'total', 'completed', 'failed', 'skipped', 'in_hand', 'cursor', 'last', 'line', 'min', 'turn', 'attempts',
   'backoff_ms', 'created_at', 'started_at', 'finished_at', 'run_at', 'not_before', 'cost_nano', 'resends', 'said_at', 'rate_at',
   'rate_n', 'rate', 'pace', 'chunk', 'phase_tries', 'phase_deaths', 'deadline', 'deadline_ms', 'log_lines',
+}
+
+local function put(j, field, value)
+  j[field] = value
+  j._changed[field] = true
+end
+
+-- Lifts a job of an older schema to the next one, by the number of that.
+local UPGRADES = {
+  function(j) -- 1: everything that a job is created with
+    for field, value in pairs(JOB_DEFAULTS) do
+      if j[field] == nil then put(j, field, value) end
+    end
+    if j.turn == nil then put(j, 'turn', redis.call('INCR', K.turn)) end
+    if j.phase == nil then put(j, 'phase', FINAL[j.status] and 'over' or j.total and 'run' or 'plan') end
+  end,
 }
 
 -- The job as a table: numbers as numbers, what is not set as nil. nil when there is no such job.
@@ -34,13 +52,13 @@ local function load(id)
     if flat[i + 1] ~= '' then j[flat[i]] = flat[i + 1] end
   end
   for _, name in ipairs(NUMBERS) do j[name] = tonumber(j[name]) end
+  local schema = tonumber(j.schema) or 0
+  for version = schema + 1, SCHEMA do
+    UPGRADES[version](j)
+    put(j, 'schema', version)
+  end
   loaded[id] = j
   return j
-end
-
-local function put(j, field, value)
-  j[field] = value
-  j._changed[field] = true
 end
 
 local function save(j)
@@ -58,7 +76,6 @@ end
 
 local function settled_count(j) return j.completed + j.failed + j.skipped end
 
-local FINAL = { completed = true, failed = true, cancelled = true }
 local function is_final(j) return FINAL[j.status] == true end
 
 -- Move a job to another status, if the table allows it; the indexes move with it. Answers whether it did.

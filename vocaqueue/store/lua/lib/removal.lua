@@ -10,6 +10,7 @@ local SEEN = {
   'status', 'run', 'priority', 'held', 'stop', 'line', 'last', 'min', 'run_at', 'started_at', 'finished_at', 'cost_nano', 'acts',
 }
 local TOLD_S = 300 -- for how long an act's answer is kept for a caller whose reply was lost
+local TICKETS_LIVE_S = 3600 -- for how long a ticket may still be on its way
 local AT_ONCE = 1000 -- values in one command; Lua's stack holds 8,000
 
 local function seen_in(j)
@@ -118,6 +119,11 @@ local function take_away(j)
   for _, key in ipairs({ K.job .. id, K.items .. id, K.leases .. id }) do gone.keys[#gone.keys + 1] = key end
   for _, each in ipairs(key_names(id)) do gone.keys[#gone.keys + 1] = K[each[1]] .. id .. each[2] end
   let_go(j)
+  -- Its last ticket is nobody's fault, and not set aside as one of a job that never was.
+  local ended_at = tonumber(j.finished_at)
+  if not is_final(j) and redis.call('ZSCORE', K.line .. line, id) or ended_at and now - ended_at < TICKETS_LIVE_S * 1000 then
+    redis.call('SET', K.gone .. id, '', 'EX', TICKETS_LIVE_S)
+  end
   loaded[id] = nil
 end
 

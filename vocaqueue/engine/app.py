@@ -9,11 +9,12 @@ from celery import Celery, Task
 from ..registry import JobType, Registry
 from ..settings import Settings
 from .config import celery_settings
+from .unwatch import UnwatchingAMQP
 
 
 def create_celery_app(settings: Settings, job_types: Registry, name: str = "vocaqueue") -> Celery:
     """An app whose workers can run the given job types, and whose clients can send their tickets."""
-    app = Celery(name, set_as_current=False)
+    app = Celery(name, set_as_current=False, amqp=UnwatchingAMQP)
     app.config_from_object(celery_settings(settings, job_types))
     for job_type in job_types:
         _register(app, job_type)

@@ -1,0 +1,59 @@
+"""
+The broker connection of our app: kombu's own, which stops watching a Redis socket before it is closed, not after.
+
+A worker's children inherit its sockets when they are forked. Once the main process has closed such a socket, the kernel
+will not let it be taken out of `epoll` any more, and goes on to report it for as long as a child has it open, under a
+number that by then may be that of another socket. kombu 5.7 takes a closed one out only afterwards, then reads from the
+wrong one, and the main process stands still for ever: it beats, starts and sends nothing, and nobody brings it back.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+from celery.app.amqp import AMQP
+from kombu.connection import Connection
+from kombu.transport import redis
+
+
+class UnwatchFirst:
+    """Mixed into kombu's Redis channels."""
+
+    def _connparams(self: Any, asynchronous: bool = False) -> dict[str, Any]:
+        found: dict[str, Any] = super()._connparams(asynchronous=asynchronous)  # type: ignore[misc]
+        if asynchronous:
+            found["connection_class"] = _unwatching(self, found["connection_class"])
+        return found
+
+
+def _unwatching(channel: Any, base: Any) -> type:
+    class Unwatching(base):  # type: ignore[misc]
+        def disconnect(self, *args: Any, **options: Any) -> None:
+            # Not in a child: it shares its parent's epoll, and would take the parent's own socket out of it.
+            if channel._registered and self._sock is not None and self.pid == os.getpid():
+                channel._on_connection_disconnect(self)
+            super().disconnect(*args, **options)
+
+    return Unwatching
+
+
+@cache
+def _transport(base: Any) -> Any:
+    if not issubclass(base, redis.Transport):
+        return base
+    channel = type("Channel", (UnwatchFirst, base.Channel), {})
+    return type(base.__name__, (base,), {"Channel": channel, "__module__": __name__})
+
+
+class _Connection(Connection):
+    def get_transport_cls(self) -> Any:
+        return _transport(super().get_transport_cls())  # type: ignore[no-untyped-call]
+
+
+class UnwatchingAMQP(AMQP):  # type: ignore[misc]
+    """For `Celery(amqp=…)`."""
+
+    Connection = _Connection
+    BrokerConnection = _Connection

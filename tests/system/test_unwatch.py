@@ -38,8 +38,8 @@ def fork_that_sleeps() -> int:
 
 def test_a_closed_socket_is_not_watched_any_more(valkey: PrivateValkey, child_of: list[int]) -> None:
     """
-    When the connection that listens for broadcasts is cut and made anew, the old one, of which a child has a copy, is not
-    reported again; a worker's main would read from the new one for ever.
+    When the connection that listens for broadcasts is cut and made anew, the old one, of which a child has a copy, is
+    not reported again; a worker's main would read from the new one for ever.
     """
     app = create_celery_app(
         Settings.from_env({"REDIS_URL": valkey.url, "VOCAQUEUE_NAMESPACE": "unwatch"}), Registry(toys.JOB_TYPES)

@@ -9,7 +9,7 @@ from importlib.resources import files
 from ..job import MAY_BECOME
 from .keys import KEYS
 
-LIBRARY = ("base", "bits", "events", "line", "lease")
+LIBRARY = ("base", "bits", "events", "line", "blame", "lease")
 
 
 def _read(name: str) -> str:

@@ -134,7 +134,7 @@ def test_where_others_are_done_after_a_death_the_third_is_not_enough(ledger: Led
 
 def test_a_crowd_of_deaths_asks_for_more_of_them(ledger: Ledger) -> None:
     """
-    While three others lose their children within the minute as well, it takes six deaths; and poison is found all the same.
+    While three others lose their children within the minute as well, it takes six deaths, and poison is found.
     """
     desk = Desk(ledger, total=4)
     desk.claim(first=4)

@@ -78,8 +78,8 @@ def test_a_plan_is_a_function_of_its_seed(make: Any) -> None:
     assert names >= {
         "a child killed", "a worker's main killed", "a worker's group killed", "a reconciler killed",
         "the relay killed", "a worker's group stopped", "Valkey killed and restarted", "Valkey frozen",
-        "Valkey read-only", "Valkey without its replicas", "Valkey out of memory", "all connections reset", "requests reset",
-        "replies lost after the command", "connections slow",
+        "Valkey read-only", "Valkey without its replicas", "Valkey out of memory", "all connections reset",
+        "requests reset", "replies lost after the command", "connections slow",
     }  # fmt: skip
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kombu.asynchronous import Hub
@@ -69,3 +71,21 @@ def test_a_closed_socket_is_not_watched_any_more(valkey: PrivateValkey, child_of
             end.close()
         consumer.cancel()
     hub.close()
+
+
+def test_tickets_that_cannot_be_put_back_leave_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the server goes with tickets in hand the connection closes without a word to disk: they are sent again."""
+    with PrivateValkey() as server:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        app = create_celery_app(Settings.from_env({"REDIS_URL": server.url}), Registry(toys.JOB_TYPES))
+        app.send_task("toy", ("job", 1), queue="toy")
+        connection = app.connection_for_read()
+        channel = connection.default_channel
+        message = channel.basic_get("toy")
+        assert message.delivery_tag in channel.qos._delivered
+        server.kill()
+        channel.qos.restore_unacked_once()
+        assert not channel.qos._delivered
+        assert list(tmp_path.iterdir()) == []
+        connection.collect()
+        app.close()

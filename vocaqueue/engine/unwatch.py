@@ -1,5 +1,6 @@
 """
-The broker connection of our app: kombu's own, which stops watching a Redis socket before it is closed, not after.
+The broker connection of our app: kombu's own, which stops watching a Redis socket before it is closed, not after, and
+makes no fuss about tickets that cannot be put back.
 
 A worker's children inherit its sockets when they are forked. Once the main process has closed such a socket, the kernel
 will not let it be taken out of `epoll` any more, and goes on to report it for as long as a child has it open, under a
@@ -9,17 +10,39 @@ wrong one, and the main process stands still for ever: it beats, starts and send
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cache
 from typing import Any
 
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
-from kombu.transport import redis
+from kombu.transport import redis, virtual
+
+log = logging.getLogger(__name__)
+
+
+class TicketsInHand(virtual.QoS):
+    """
+    What a worker has taken and not acknowledged.
+
+    When the connection goes it is put back. kombu writes what cannot be put back to a file under /tmp, one for each
+    loss of the connection; our ledger knows these tickets, and the reconciler sends them again.
+    """
+
+    def restore_unacked(self) -> list[Any]:
+        if lost := super().restore_unacked():  # type: ignore[no-untyped-call]
+            log.info("%d tickets could not be put back; the reconciler sends them again", len(lost))
+        return []
 
 
 class UnwatchFirst:
     """Mixed into kombu's Redis channels."""
+
+    def __init__(self: Any, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not self.ack_emulation:
+            self.QoS = TicketsInHand
 
     def _connparams(self: Any, asynchronous: bool = False) -> dict[str, Any]:
         found: dict[str, Any] = super()._connparams(asynchronous=asynchronous)  # type: ignore[misc]

@@ -11,6 +11,7 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
+from statistics import median
 
 from tests.model import invariants
 from tests.model.real import Real, RealJob
@@ -18,8 +19,10 @@ from tests.model.real import Real, RealJob
 from .counter import Call, calls_of
 from .deployment import Deployment
 from .driver import Run
-from .faults import Hit
+from .faults import Bits, Hit
 from .toys import names_of
+
+HELD_BACK_S = 2.5  #: Valkey holds back writes for two seconds at most, and an outcome is committed soon after the call
 
 
 @dataclass
@@ -37,7 +40,11 @@ class Account:
         0  #: items begun and not settled of what was killed, or stopped for longer than a lease, at that moment
     )
     in_hand_by: dict[str, list[int]] = field(default_factory=dict)  #: fault -> items in hand at each hit
+    forgotten: int = (
+        0  #: of the repeated ones, those whose outcome was acknowledged by a server that was killed just then
+    )
     unexplained: list[str] = field(default_factory=list)  #: repeated calls that no hit explains
+    again_after: list[float] = field(default_factory=list)  #: seconds from a hit to the repeated call, outages included
 
     def table(self, run: Run, done: Counter[str], restarts: int) -> str:
         names = Counter(name for _, name in run.struck)
@@ -56,9 +63,18 @@ class Account:
             f"{self.jobs} jobs, {self.acknowledged} items acknowledged, {self.unknown} in jobs whose answer was lost",
             f"lost {len(self.lost)}, counted twice {len(self.twice)}, unexpected {len(self.unexpected)}",
             f"{self.calls} calls, {self.refused_once} of them refused once; {self.repeated} repeated, "
-            f"{len(self.unexplained)} of these unexplained, bound {self.in_hand}",
+            f"{len(self.unexplained)} of these unexplained, {self.forgotten} forgotten by Valkey, bound {self.in_hand}",
+            *self._pauses(),
             f"last job final {end:.1f} s after the last kill, {run.ended - run.last_fault:.1f} s after the last fault",
         ])  # fmt: skip
+
+    def _pauses(self) -> list[str]:
+        after = sorted(self.again_after)
+        return (
+            [f"what was in hand was called again after {median(after):.1f} s, {after[-1]:.1f} s at most"]
+            if after
+            else []
+        )
 
 
 def account(system: Deployment, run: Run, lease_s: float) -> Account:
@@ -125,6 +141,7 @@ def _of_calls(found: Account, real: Real, run: Run, calls: list[Call], lease_s: 
     A call may be repeated only when the process that made it was killed with the item in hand, begun and not settled,
     or was stopped with it in hand for longer than a lease. So the sum of what was in hand at all hits is the bound.
     """
+    # What Valkey had in hand when it was killed, acknowledged and not written yet, is counted apart.
     by_tag = {_tag(job): job.id for job in real.jobs.values()}
     by_pid: dict[int, list[Hit]] = defaultdict(list)
     for hit in run.hits:
@@ -132,15 +149,26 @@ def _of_calls(found: Account, real: Real, run: Run, calls: list[Call], lease_s: 
             for pid in hit.pids:
                 by_pid[pid].append(hit)
 
-    def was_in_hand(call: Call, hit: Hit) -> bool:
+    def is_settled(call: Call, settled: Bits) -> bool:
         tag, _, rest = call.item.partition("/")
         index = int(rest.rpartition("-")[2])
-        bits = hit.settled.get(by_tag[tag], b"")
-        is_settled = index // 8 < len(bits) and bool(bits[index // 8] & (128 >> index % 8))
+        bits = settled.get(by_tag[tag], b"")
+        return index // 8 < len(bits) and bool(bits[index // 8] & (128 >> index % 8))
+
+    def was_forgotten(call: Call, again: Call) -> bool:
+        """Its outcome was there before the server was killed, for two seconds at most, and is not there afterwards."""
+        return any(
+            call.ended is not None
+            and outage.at - HELD_BACK_S <= call.ended <= outage.at < again.began
+            and not is_settled(call, outage.settled)
+            for outage in run.outages
+        )
+
+    def was_in_hand(call: Call, hit: Hit) -> bool:
         # What was on its way to the server when its caller was held still is noted a moment later; and who was held
         # still between taking an item and calling for it calls when it goes on. Nothing else of that chunk is begun:
         # its time is over.
-        return not is_settled and call.began <= (hit.until or hit.at) + 1.0
+        return not is_settled(call, hit.settled) and call.began <= (hit.until or hit.at) + 1.0
 
     in_hand: dict[int, set[str]] = defaultdict(set)
     found.calls = len(calls)
@@ -154,7 +182,12 @@ def _of_calls(found: Account, real: Real, run: Run, calls: list[Call], lease_s: 
             if before.answer == "busy":
                 continue
             found.repeated += 1
-            if not any(was_in_hand(before, hit) and again.began >= hit.at for hit in by_pid.get(before.pid, [])):
+            reasons = [hit for hit in by_pid.get(before.pid, []) if was_in_hand(before, hit) and again.began >= hit.at]
+            if not reasons and was_forgotten(before, again):
+                found.forgotten += 1
+            elif reasons:
+                found.again_after.append(again.began - reasons[-1].at)
+            else:
                 found.unexplained.append(f"{item}: {before}, and again {again}")
     for hit in run.hits:
         found.in_hand_by.setdefault(hit.fault, []).append(len(in_hand[id(hit)]))

@@ -12,7 +12,7 @@ from vocaqueue import JobNotFound, StoreUnavailable
 from vocaqueue.job import Priority
 
 from .deployment import Deployment
-from .faults import Hit, World
+from .faults import Hit, Outage, World
 from .plan import Plan, Timed
 from .toys import AsyncCalls, PlainCalls, names_of
 
@@ -32,6 +32,7 @@ class Run:
     """What was done, and how it ended."""
 
     hits: list[Hit] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
     submitted: list[Submitted] = field(default_factory=list)
     struck: list[tuple[float, str]] = field(default_factory=list)  #: (seconds from the start, fault)
     last_kill: float = 0.0
@@ -55,7 +56,7 @@ class Driver:
         self.system, self.plan, self.items, self.jobs, self.seconds = system, plan, items, jobs, seconds
         self.seed = seed
         self.run = Run()
-        self.world = World(system, random.Random(f"victims {seed}"), self.run.hits)
+        self.world = World(system, random.Random(f"victims {seed}"), self.run.hits, self.run.outages)
         self._began = 0.0
 
     def go(self, end_within_s: float) -> Run:

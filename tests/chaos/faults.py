@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 import redis
 
+from tests.system.systems import until
+
 from .deployment import WORKERS, Deployment, tell
 from .proxy import FaultProxy
 
@@ -33,12 +35,26 @@ class Hit:
 
 
 @dataclass
+class Outage:
+    """
+    The server was killed: when, and what it knew to be settled when it was back.
+
+    While it syncs its append-only file it holds back writes to it, for two seconds at most, and answers all the same:
+    these answers a kill makes it forget.
+    """
+
+    at: float
+    settled: Bits
+
+
+@dataclass
 class World:
     """What faults work on, and where they note what they did."""
 
     system: Deployment
     rng: random.Random
     hits: list[Hit] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
     seen: Bits = field(default_factory=dict)  #: the newest reading of what is settled
 
     def look(self) -> Bits:
@@ -125,9 +141,11 @@ KILL_RELAY = kill("the relay killed", _alone(_one_of("relay")))
 
 def valkey_killed(away_s: float) -> Fault:
     def strike(world: World) -> None:
+        at = time.time()
         world.system.valkey.kill()
         time.sleep(away_s)
         world.system.valkey.start()
+        world.outages.append(Outage(at, until(world.system.settled)))
 
     return Fault("Valkey killed and restarted", "server", strike)
 

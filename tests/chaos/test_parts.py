@@ -18,7 +18,7 @@ from vocaqueue.testing.valkey import PrivateValkey
 from .accounting import Account, _of_calls
 from .counter import Call, CountingServer, call
 from .driver import Run
-from .faults import Hit
+from .faults import Hit, Outage
 from .plan import long_plan, short_plan
 from .proxy import FaultProxy
 
@@ -103,13 +103,16 @@ def stop(pid: int, until_s: float) -> list[Hit]:
         pytest.param([(1, 7, 99), (1, 8, 105)], stop(7, 116), 1, 1, True, id="stopped"),
         pytest.param([(1, 7, 99), (1, 8, 105)], stop(7, 103), 1, 0, False, id="not for long"),
         pytest.param([(1, 7, 99), (2, 7, 99)], kill(7), 0, 2, True, id="not repeated"),
+        pytest.param([(1, 7, 199.8), (1, 8, 205)], [], 1, 0, True, id="forgotten"),
+        pytest.param([(2, 7, 199.8), (2, 8, 205)], [], 1, 0, False, id="not forgotten"),
+        pytest.param([(1, 7, 197), (1, 8, 205)], [], 1, 0, False, id="long written"),
     ],
 )  # fmt: skip
 def test_a_repeated_call_needs_a_reason(
     calls: list[tuple[int, int, float]], hits: list[Hit], repeated: int, in_hand: int, explained: bool
 ) -> None:
     """A call counts as explained only when the one before was made by a process that was hit with the item in hand."""
-    found, run = Account(), Run(hits=hits)
+    found, run = Account(), Run(hits=hits, outages=[Outage(200.0, {"id": SETTLED_2})])
     real: Any = SimpleNamespace(jobs={"id": SimpleNamespace(id="id", fields={"params": '{"tag": "j"}'})})
     _of_calls(found, real, run, [Call(f"j/item-{i}", pid, at, at + 0.1, "ok") for i, pid, at in calls], lease_s=12)
     assert (found.repeated, found.in_hand, not found.unexplained) == (repeated, in_hand, explained)

@@ -55,7 +55,6 @@ class Account:
         ]
         width = max(len(row[0]) for row in rows)
         lines = [f"{name:{width}}  {times:>5}  {in_hand:>13}" for name, times, in_hand in rows]
-        end = run.ended - run.last_kill
         return "\n".join([
             "", *lines, "",
             f"{run.kills} kills; the proxy: {', '.join(f'{n} {what}' for what, n in sorted(done.items()))}; "
@@ -65,7 +64,8 @@ class Account:
             f"{self.calls} calls, {self.refused_once} of them refused once; {self.repeated} repeated, "
             f"{len(self.unexplained)} of these unexplained, {self.forgotten} forgotten by Valkey, bound {self.in_hand}",
             *self._pauses(),
-            f"last job final {end:.1f} s after the last kill, {run.ended - run.last_fault:.1f} s after the last fault",
+            f"last job final {_distance(run.ended, run.last_kill)} the last kill, "
+            f"{_distance(run.ended, run.last_fault)} the last fault",
         ])  # fmt: skip
 
     def _pauses(self) -> list[str]:
@@ -75,6 +75,10 @@ class Account:
             if after
             else []
         )
+
+
+def _distance(at: float, other: float) -> str:
+    return f"{abs(at - other):.1f} s {'after' if at >= other else 'before'}"
 
 
 def account(system: Deployment, run: Run, lease_s: float) -> Account:

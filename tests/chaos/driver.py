@@ -105,7 +105,7 @@ class Driver:
         small = (self.items - first) // (self.jobs - 1)
         left, n = self.items, 0
         while left > 0:
-            self._wait_for(n * self.plan.seconds * 0.95 / self.jobs)
+            self._wait_for(n * self.plan.seconds / self.jobs)
             total = first if n == 0 else min(small, left)
             one = Submitted(f"j{n}", total)
             self.run.submitted.append(one)

@@ -43,6 +43,8 @@ def setup(tmp_path: Path) -> Iterator[Any]:
     yield made
     queue.close()
     made.teardown()
+    for node in (*made.worker_cluster, *made.broker_cluster):  # which it leaves alone
+        node.teardown()
 
 
 def test_nodes_killed_and_restarted_in_the_middle_of_a_job(setup: Any, system: System, tmp_path: Path) -> None:

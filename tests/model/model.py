@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from vocaqueue.rates import Rate
 
 SETTLED = ("done", "skipped", "failed")
-DEATHS_ALONE = 3  #: with an item alone in hand, then it is poison
+DEATHS_ALONE = 3  #: with an item alone in hand, then it is poison …
+DEATHS_AMONG_MANY = 12  #: … at the latest, where other items lose their children too
 LAPSES = 20  #: leases that may run out on an item without blame
 BEYOND_LIMIT_MS = 15_000  #: a lease's absolute end, after the hard limit
 
@@ -334,8 +335,10 @@ class Model:
                     continue
                 item.deaths += 1
                 if item.deaths >= DEATHS_ALONE:
-                    item.settle("failed")
+                    item.may.add("failed")
                     item.codes.add("poison")
+                if item.deaths >= DEATHS_AMONG_MANY:
+                    item.settle("failed")
         elif lease.kind != "run":
             job.phase_deaths += 1
             if job.phase_deaths >= DEATHS_ALONE:

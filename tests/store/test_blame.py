@@ -123,3 +123,48 @@ def test_a_main_process_speaks_of_its_own_child(ledger: Ledger) -> None:
     assert desk.step("lease_keep", held=[["a", ticket, "h"]]).data["kept"] == 1
     assert desk.step("lease_died", job="a", ticket=ticket, holder="h", how="child").data["blamed"]
     assert not desk.job().leases
+
+
+def die_alone(desk: Desk, item: int) -> None:
+    """Wait until the suspect may be tried, claim it alone, and lose the child."""
+    while (claim := desk.claim(first=1)).state != "lease":  # it waits for its next try
+        desk.now += 1000
+    assert claim.data["ranges"] == [[item, item + 1]], claim
+    desk.died("child")
+
+
+@pytest.mark.parametrize(("spared", "deaths"), [(0, 3), (1, 3), (2, 12), (5, 12)])
+def test_where_others_are_done_after_a_death_the_third_is_not_enough(ledger: Ledger, spared: int, deaths: int) -> None:
+    """
+    While other items that lost their child alone are done at the next try, somebody kills children: twelve deaths then.
+    """
+    desk = Desk(ledger, total=1 + spared)
+    for item in range(spared):
+        assert desk.claim(first=1).data["ranges"] == [[item, item + 1]]
+        desk.died("child")
+        assert desk.claim(first=1).data["ranges"] == [[item, item + 1]]
+        desk.step("lease_commit", token=f"t{desk.claims}", seq=1, done=[[item, item + 1]], jitter=0, close=True)
+    for n in range(deaths):
+        assert not desk.job().failed, f"after {n} deaths"
+        die_alone(desk, spared)
+    assert desk.job().failed == {spared}
+
+
+def test_a_crowd_of_deaths_asks_for_more_of_them(ledger: Ledger) -> None:
+    """
+    While three others lose their children within the minute as well, it takes six deaths, and poison is found.
+    """
+    desk = Desk(ledger, total=4)
+    desk.claim(first=4)
+    desk.died("child")
+    deaths = dict.fromkeys(range(4), 0)
+    while len(desk.job().failed) < 4:
+        desk.now += 1000
+        claim = desk.claim(first=1)
+        if claim.state == "lease":
+            deaths[claim.data["ranges"][0][0]] += 1
+            desk.died("child")
+        assert sum(deaths.values()) <= 24
+    assert min(deaths.values()) >= 3
+    assert max(deaths.values()) == 6
+    assert {error[3] for error in desk.job().errors} == {"poison"}

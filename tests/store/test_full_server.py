@@ -10,6 +10,7 @@ import redis
 from vocaqueue.errors import StoreUnavailable
 from vocaqueue.settings import Settings
 from vocaqueue.store.ledger import Ledger
+from vocaqueue.store.lock import Lock
 from vocaqueue.testing.valkey import PrivateValkey
 
 START = 1_800_000_000_000
@@ -62,6 +63,20 @@ def test_paid_work_is_taken_when_memory_is_full(server: PrivateValkey) -> None:
         ledger.step("job_wake", now=START + 1000 * seconds, limit=10, rest_ms=5000)
         ledger.step("ticket_resend", now=START + 1000 * seconds, age_ms=2000, limit=10, missing_ms=1000)
     assert reaped == 1
+
+
+def test_the_reconciler_goes_on_when_memory_is_full(server: PrivateValkey) -> None:
+    """
+    Its lock can be taken, kept and left on a full server, so that dead workers' items come back and old jobs can go.
+    """
+    ledger = Ledger(Settings.from_env({"REDIS_URL": server.url}))
+    kept, other = Lock(ledger, "reconciler", 5.0), Lock(ledger, "reconciler", 5.0)
+    assert kept.keep()
+    fill(server.client)
+    assert kept.keep()
+    assert not other.keep()
+    kept.leave()
+    assert other.keep()
 
 
 def test_a_server_that_may_not_write_counts_as_away(server: PrivateValkey) -> None:

@@ -1,13 +1,9 @@
-"""Processes killed with -9 in the middle of work: nothing lost, nothing counted twice."""
+"""Outages of the server, and items that kill or hang their child; tests/chaos has faults of every kind at once."""
 
 from __future__ import annotations
 
-import os
-import random
-import signal
 import time
 from collections import Counter
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,11 +12,7 @@ from tests.toys import Toy, calls
 
 from .systems import System, until
 
-KILLS = int(os.environ.get("VOCAQUEUE_KILLS", "5"))
-ITEMS = int(os.environ.get("VOCAQUEUE_KILL_ITEMS", "5000"))
-SEED = int(os.environ.get("VOCAQUEUE_KILL_SEED", "7"))
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + 15 * KILLS)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 def _assert_exact(system: System, job_id: str, log: Path, items: int) -> Counter[str]:
@@ -43,45 +35,6 @@ def _events(system: System) -> list:
         found += batch
         position = batch[-1].id.partition(".")[2]
     return found
-
-
-def test_kills_anywhere_lose_and_double_nothing(system: System, tmp_path: Path) -> None:
-    """Workers, children, the reconciler and the relay are killed in the middle of a job; every item counts once."""
-    rng = random.Random(SEED)
-    for name in ("one", "two"):
-        system.worker(name, ["toy"])
-    system.reconciler()
-    system.relay()
-    system.ready("one", "two")
-    log = tmp_path / "calls"
-    job = system.queue.add(Toy(ids=[f"i{n}" for n in range(ITEMS)], seconds=0.01, log=str(log)))
-
-    last_kill, settled_before = 0.0, 0
-    for _ in range(KILLS):
-        settled_before += rng.randint(ITEMS // (KILLS + 2) // 2, ITEMS // (KILLS + 2))
-        until(lambda share=settled_before: len(calls(log)) >= share, 120)
-        victim = rng.choice(["one", "two", "child", "group", "reconciler", "relay"])
-        if victim == "child":
-            if children := system.children("one") or system.children("two"):
-                os.kill(rng.choice(children), signal.SIGKILL)
-        else:
-            name = rng.choice(["one", "two"]) if victim == "group" else victim
-            system.kill(name, group=victim == "group")
-            system.again(name)
-        last_kill = time.time()
-    job.wait(150 + 10 * KILLS)
-
-    called = _assert_exact(system, job.record.id, log, ITEMS)
-    # A child has one item in hand, and perhaps some whose commit was on its way.
-    repeated = sum(called.values()) - ITEMS
-    assert repeated <= 8 * KILLS, repeated
-    times = sorted(at for _, _, at in calls(log))
-    pauses = [b - a for a, b in pairwise(times)]
-    assert max(pauses) < 30, "work went on elsewhere within 30 s"
-    print(
-        f"\n{KILLS} kills, {repeated} of {ITEMS} calls repeated, longest pause {max(pauses):.1f} s, "
-        f"ended {times[-1] - last_kill:.1f} s after the last kill"
-    )
 
 
 def test_valkey_killed_in_the_middle(system: System, tmp_path: Path) -> None:

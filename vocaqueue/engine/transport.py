@@ -1,8 +1,9 @@
 """
-The broker connection of our app: kombu's own, with two differences.
+The broker connection of our app: kombu's own, with three differences.
 
-A message that cannot be read is set aside (kombu 5.7 lets the error of reading it end the worker's process), and a
-purge of a queue tells the ledger. Both hold for this app's connections only; kombu itself is not changed.
+A message that cannot be read is set aside (kombu 5.7 lets the error of reading it end the worker's process), a
+purge of a queue tells the ledger, and sockets are watched as `unwatch.py` says. All hold for this app's connections
+only; kombu itself is not changed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from kombu.utils import json
 
 from .aside import Aside
 from .purge import Purge
+from .unwatch import UnwatchFirst
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +142,7 @@ def amqp_of(aside: Aside, purge: Purge) -> type:
     """The class for `Celery(amqp=…)` whose connections are ours."""
 
     def redis_channel(base: type) -> type:
-        return type(base.__name__, (RedisGuard, PurgeTeller, base), {"aside": aside, "purge": purge})
+        return type(base.__name__, (UnwatchFirst, RedisGuard, PurgeTeller, base), {"aside": aside, "purge": purge})
 
     @cache
     def guarded(base: Any) -> Any:

@@ -31,6 +31,8 @@ KEYS: dict[str, str] = {
     # One namespace
     "lease_ends": "lease-ends",  # zset  token -> end of the lease
     "type_leases": "type-leases:",  # <type>  zset  token -> end of the lease, run leases of the type
+    "died_alone": "died-alone:",  # <type>  zset  "job/item" -> last death of a child with it alone in hand; a minute
+    "spared": "spared:",  # <type>  zset  "job/item" that was done after such a death -> when; five minutes
     "retry_due": "retry-due",  # zset  job -> when its next retry is due
     "job_due": "job-due",  # zset  job -> when a delayed job may run
     "deadlines": "deadlines",  # zset  job -> when it must have ended

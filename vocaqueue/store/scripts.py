@@ -10,7 +10,7 @@ from ..job import MAY_BECOME
 from .keys import KEYS
 from .schema import JOB_DEFAULTS, SCHEMA
 
-LIBRARY = ("base", "bits", "events", "limits", "once", "line", "stop", "lease", "removal", "postpone")
+LIBRARY = ("base", "bits", "events", "limits", "once", "line", "stop", "blame", "lease", "removal", "postpone")
 
 
 def _read(name: str) -> str:

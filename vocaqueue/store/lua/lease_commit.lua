@@ -65,6 +65,7 @@ if counts then
   end
 end
 if live then
+  spare(j, l, a.done)
   for _, range in ipairs(a.skipped or {}) do
     note_settled(j, 'skipped', settle_range(j.id, range[1], range[2], 'skipped'))
     dealt = dealt + range[2] - range[1]

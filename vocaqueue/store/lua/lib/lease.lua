@@ -174,10 +174,14 @@ local function died(j, l, how)
     if how == 'limit' then
       redis.call('HSETNX', K.suspects .. j.id, item, 0)
       fail_retryable(j, item, '', '', 'timed_out', 'The item ran into the hard time limit of its chunk.', nil, 0)
-    elseif redis.call('HINCRBY', K.suspects .. j.id, item, 1) >= POISON_DEATHS then
-      fail_item(j, item, '', '', 'poison', 'The worker died three times with this item alone in hand.', POISON_DEATHS)
     else
-      wait_for_retry(j, item, now)
+      local deaths = redis.call('HINCRBY', K.suspects .. j.id, item, 1)
+      if deaths >= deaths_needed(j, item, POISON_DEATHS) then
+        local times = deaths == 3 and 'three' or int(deaths)
+        fail_item(j, item, '', '', 'poison', 'The worker died ' .. times .. ' times with this item alone in hand.', deaths)
+      else
+        wait_for_retry(j, item, now + rest_of_suspect(deaths, POISON_DEATHS))
+      end
     end
   end
 end

@@ -72,11 +72,11 @@ def add(
 
     Example: vocaqueue schedules add export --every 3600 -p format=jsonl
     """
-    from .main import _fields
+    from .submission import fields_of
 
     table = _table()
     made = table.add(
-        table.parse(type_name, _fields(params, pairs)),
+        table.parse(type_name, fields_of(params, pairs)),
         cron=cron,
         every_s=every_s,
         time_zone=time_zone,

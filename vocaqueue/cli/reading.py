@@ -1,0 +1,114 @@
+"""Commands that show: jobs, one job, progress as it comes, counts, workers."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from .common import as_json, open_queue, print_json
+
+if TYPE_CHECKING:
+    from ..engine.queue import QueueManager
+
+STATUSES = ("waiting", "active", "delayed", "paused", "completed", "failed", "cancelled")
+
+
+@click.command()
+@click.option("--type", "types", multiple=True, help="Only of this type.")
+@click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Only in this status.")
+@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+@as_json
+def jobs(types: tuple[str, ...], statuses: tuple[str, ...], page: int, limit: int, json_: bool) -> None:
+    """
+    List jobs, newest first.
+
+    Example: vocaqueue jobs --status active --status failed
+    """
+    found = open_queue().jobs(types=types, statuses=statuses, page=page, limit=limit)
+    if json_:
+        shown = [job.as_dict() for job in found.items]
+        print_json(
+            {"items": shown, "page": page, "limit": limit, "total": found.total, "totalPages": found.total_pages}
+        )
+        return
+    from .show import jobs_table
+
+    jobs_table(found)
+
+
+@click.command()
+@click.argument("job_id")
+@as_json
+def show(job_id: str, json_: bool) -> None:
+    """
+    Show one job whole.
+
+    Example: vocaqueue show export-1f0c9a2b7d3e
+    """
+    job = open_queue().get(job_id)
+    if json_:
+        print_json(job.record.as_dict())
+        return
+    from .show import job_sheet
+
+    job_sheet(job.record)
+
+
+@click.command()
+@click.argument("job_ids", nargs=-1)
+def watch(job_ids: tuple[str, ...]) -> None:
+    """
+    Follow jobs with live progress bars until they have ended; without ids, all that are active or waiting.
+
+    Exit status 1 if one of them failed or was cancelled. Example: vocaqueue watch export-1f0c9a2b7d3e
+    """
+    queue = open_queue()
+    chosen = list(job_ids) or [j.id for j in queue.jobs(statuses=("active", "waiting"), limit=20).items]
+    if not chosen:
+        click.echo("No job is active or waiting.")
+        return
+    watch_jobs(queue, chosen)
+
+
+def watch_jobs(queue: QueueManager, job_ids: list[str], quiet: bool = False) -> None:
+    from .show import follow
+
+    ended_well = follow(queue, job_ids, quiet=quiet)
+    sys.exit(0 if ended_well else 1)
+
+
+@click.command()
+@as_json
+def stats(json_: bool) -> None:
+    """
+    Count jobs by status and type.
+
+    Example: vocaqueue stats --json
+    """
+    counts = open_queue().stats()
+    if json_:
+        print_json(counts)
+        return
+    from .show import stats_table
+
+    stats_table(counts)
+
+
+@click.command()
+@as_json
+def workers(json_: bool) -> None:
+    """
+    List the workers that the relay knows.
+
+    Example: vocaqueue workers
+    """
+    known = open_queue().workers()
+    if json_:
+        print_json(known)
+        return
+    from .show import workers_table
+
+    workers_table(known)

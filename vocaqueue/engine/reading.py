@@ -1,0 +1,88 @@
+"""Looking: lists of jobs, counts, workers, what was set aside."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ..job import JobStatus
+from ..store.dead_letters import DeadLetterPage, DeadLetters
+from ..store.gates import Gates
+from ..store.jobs import JobPage
+from ..store.logs import LogPage, read_log
+from .base import QueueBase
+from .limits import QueueLimits
+
+
+class Reading(QueueBase):
+    """What a QueueManager shows."""
+
+    limits: QueueLimits
+
+    def jobs(
+        self, *, types: Sequence[str] = (), statuses: Sequence[str | JobStatus] = (), page: int = 1, limit: int = 20
+    ) -> JobPage:
+        """A page of jobs, newest first. Raises UnknownType, ValueError for a status that does not exist."""
+        for name in types:
+            self.job_types.get(name)
+        return self._jobs.page(types=types, statuses=[JobStatus(s) for s in statuses], page=page, limit=limit)
+
+    def logs(self, job_id: str, *, after: int = 0, limit: int = 100) -> LogPage:
+        """A part of the job's own log: `limit` lines at most after the one of that number. Raises JobNotFound."""
+        return read_log(self.ledger, job_id, after=after, limit=limit, patience_s=self.patience_s)
+
+    def stats(self) -> dict[str, Any]:
+        """The `/stats` object of the contract, camelCase."""
+        counts = self._jobs.counts(self.job_types.names)
+        active = self._jobs.page(statuses=[JobStatus.ACTIVE], limit=100).items
+        limits = self.limits.types()
+        types: dict[str, Any] = {}
+        for name, of_type in counts["types"].items():
+            rates = [j.progress.items_per_second or 0.0 for j in active if j.type == name and j.in_hand]
+            rate, left = round(sum(rates), 2), of_type["items_left"]
+            types[name] = {status.value: of_type[status.value] for status in JobStatus} | {
+                "isPaused": counts["gates"].is_shut(name),
+                "itemsWaiting": left,
+                "itemsPerSecond": rate,
+                "etaSeconds": round(left / rate, 1) if rate and left else None,
+                "held": counts["gates"].reason(name),
+                **limits[name],
+            }
+        job_counts = {name: of_type["total"] for name, of_type in counts["types"].items()}
+        everything: dict[str, Any] = counts["all"]
+        return everything | {"isPaused": "all" in counts["gates"].names, "jobCounts": job_counts, "types": types}
+
+    def gates(self) -> Gates:
+        """What is held, and why where a breaker did it."""
+        return self._jobs.gates()
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        """What the relay knows of each worker, by name."""
+        key = self.ledger.keys("workers")
+        stored = self.ledger.patiently(lambda: self.ledger.client.hgetall(key), self.patience_s)
+        return {name.decode(): json.loads(known) for name, known in sorted(stored.items())}
+
+    def slots(self) -> dict[str, dict[str, tuple[int, float]]]:
+        """By job type: each worker that listens to its queue, with its slots and the seconds since it said so."""
+        keys, client = self.ledger.keys, self.ledger.client
+
+        def read() -> tuple[int, list[dict[bytes, bytes]]]:
+            return self.ledger.now_ms(), [client.hgetall(keys("slots", name)) for name in self.job_types.names]
+
+        now, stored = self.ledger.patiently(read, self.patience_s)
+        return {
+            name: {
+                worker.decode(): (int(slots), round(max(0, now - int(at)) / 1000, 1))
+                for worker, (slots, _, at) in ((w, said.decode().partition(":")) for w, said in of_type.items())
+            }
+            for name, of_type in zip(self.job_types.names, stored, strict=True)
+        }
+
+    def present(self, job_ids: Sequence[str]) -> set[str]:
+        """Those of these jobs that are there: not removed, and not in the bin."""
+        return self._removal.selection.present(job_ids)
+
+    def dead_letters(self, *, page: int = 1, limit: int = 20) -> DeadLetterPage:
+        """Messages that workers set aside because they could not be work, newest first."""
+        return DeadLetters(self.ledger).page(page, limit, patience_s=self.patience_s)

@@ -149,6 +149,7 @@ class JobRecord:
     error: dict[str, str] | None = None
     cost_nano: int | None = None
     warnings: tuple[dict[str, Any], ...] = field(default=())
+    runs: tuple[dict[str, Any], ...] = field(default=())  #: what the runs before this one came to, newest first
     deadline_at_ms: int | None = None  #: by then it must have ended
     schedule_id: str | None = None  #: of the schedule that it is a run of
     due_at_ms: int | None = None  #: when that run was due; it was made a moment later, or when the system was back
@@ -180,4 +181,5 @@ class JobRecord:
             "error": self.error,
             "costUsd": None if self.cost_nano is None else self.cost_nano / 1e9,
             "warnings": list(self.warnings),
+            "runs": list(self.runs),
         }

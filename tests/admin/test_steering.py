@@ -19,6 +19,7 @@ def test_a_waiting_job_is_held_hurried_and_stopped(client, queue):
     assert client.post(f"/jobs/{job_id}/cancel").json["data"]["status"] == "cancelled"
     again = client.post(f"/jobs/{job_id}/retry").json["data"]
     assert (again["status"], again["attemptsMade"]) == ("waiting", 2)
+    assert [(run["attempt"], run["status"]) for run in again["runs"]] == [(1, "cancelled")]
 
 
 def test_a_delayed_job_is_promoted(client, queue):

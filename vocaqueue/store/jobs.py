@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import JobNotFound
-from ..job import ItemError, JobRecord, JobStatus, Priority, Progress
+from ..job import ItemError, JobRecord, JobStatus, Priority, Progress, iso
 from .gates import Gates, ask, read, read_answers
 from .items import read_ids
 from .ledger import Ledger
@@ -240,10 +240,25 @@ def record(raw: dict[bytes, bytes], errors: Iterable[bytes] = ()) -> JobRecord:
         error=parsed("error", None),
         cost_nano=number("cost_nano"),
         warnings=tuple(parsed("warnings", [])),
+        runs=tuple(map(_run, parsed("runs", []))),
         deadline_at_ms=number("deadline"),
         schedule_id=values.get("schedule"),
         due_at_ms=number("due"),
     )
+
+
+def _run(raw: dict[str, Any]) -> dict[str, Any]:
+    """One run of a job that was retried since, as the contract's names have it."""
+    return {
+        "attempt": raw["run"],
+        "status": raw["status"],
+        "startedAt": iso(raw.get("started")),
+        "finishedAt": iso(raw.get("finished")),
+        "completed": raw["completed"],
+        "failed": raw["failed"],
+        "skipped": raw["skipped"],
+        "error": raw.get("error"),
+    }
 
 
 def item_error(raw: bytes) -> ItemError:

@@ -14,7 +14,7 @@ if not is_final(j) then return answer_act(j, { state = 'refused', status = j.sta
 local holder = has(j.unique) and holder_of(j.type, j.unique)
 if holder then return answer_act(j, { state = 'duplicate', job = holder.id, status = holder.status }) end
 
-local was, again = j.status, 0
+local was, again, failed_before = j.status, 0, j.failed
 if j.total and j.total > 0 and j.failed > 0 then
   local chosen = K.failed .. j.id .. ':again'
   if has(a.codes) then
@@ -45,6 +45,16 @@ if j.total and j.total > 0 and j.failed > 0 then
 end
 if again == 0 and left == 0 and (was == 'completed' or has(a.codes)) then return answer_act(j, { state = 'refused', status = j.status }) end
 if j.total and j.total > 0 then redis.call('COPY', K.settled .. j.id, K.away .. j.id, 'REPLACE') end
+
+
+-- What the run came to, before it is forgotten: the newest twenty are kept.
+local runs = has(j.runs) and cjson.decode(j.runs) or {}
+table.insert(runs, 1, {
+  run = j.run, status = was, started = j.started_at, finished = j.finished_at, completed = j.completed, failed = failed_before,
+  skipped = j.skipped, error = has(j.error) and cjson.decode(j.error) or nil,
+})
+runs[21] = nil
+put(j, 'runs', cjson.encode(runs))
 
 redis.call('ZREM', K.ended .. was, j.id)
 redis.call('ZREM', K.ended_of .. j.type .. ':' .. was, j.id)

@@ -110,6 +110,7 @@ def _until_stopped(run: Callable[[Callable[[], bool]], None]) -> None:
     import logging
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each table that is there already
     stopped = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..handler import Context, Handler
 from ..outcome import Item, JobFatal, Kind, Outcome
@@ -24,6 +25,7 @@ from .permits import Permits
 log = logging.getLogger("vocaqueue.job")
 
 Result = tuple[Item, Outcome]
+LIMITED = Kind.LIMITED
 
 
 class Chunk:
@@ -157,8 +159,7 @@ class Chunk:
             item = self.items[self.begun]
             self.begun += 1
             self._in_hand[item.index] = (item, now)
-        job_log.at_item(item.id)
-        return item
+            return item
 
     def _next_item(self) -> Item | None:
         while isinstance(found := self._next(), float):
@@ -171,14 +172,18 @@ class Chunk:
             if item.index in self._given_up:
                 return
             self._results.append((item, outcome))
-            if outcome.kind is Kind.LIMITED:
+            if outcome.kind is LIMITED:
                 self._stopped = True  # the next call would be refused too
         if not self._wake.is_set():  # setting it takes a lock, and there may be a hundred thousand items
             self._wake.set()
 
     def _work(self) -> None:
         try:
-            while (item := self._next_item()) is not None:
+            # There may be a hundred thousand items: what has no rate does not ask for permits.
+            take: Callable[[], Any] = self._next if self.permits is None else self._next_item
+            slot = job_log.item_slot()
+            while (item := take()) is not None:
+                slot[0] = item.id
                 try:
                     outcome = self._checked(self.handler.run(item, self.ctx))
                 except JobFatal as error:
@@ -192,7 +197,9 @@ class Chunk:
 
     async def _work_async(self, workers: int) -> None:
         async def work() -> None:
+            slot = job_log.item_slot()
             while (item := await self._next_async()) is not None:
+                slot[0] = item.id
                 try:
                     async with asyncio.timeout(self.limits.item_timeout_s) as box:
                         outcome = self._checked(await self.handler.run(item, self.ctx))

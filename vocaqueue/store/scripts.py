@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 
@@ -10,6 +11,7 @@ from ..job import MAY_BECOME
 from .keys import KEYS
 from .schema import JOB_DEFAULTS, SCHEMA
 
+#: In an order in which none uses a later one.
 LIBRARY = ("base", "bits", "events", "limits", "once", "line", "stop", "blame", "lease", "removal", "postpone")
 
 
@@ -32,7 +34,24 @@ def _tables() -> str:
 def assemble(body: str) -> str:
     """A whole script from a step's own text; its first line is the `#!lua` line with the flags."""
     first, _, rest = body.partition("\n")
-    return "\n".join([first, _tables(), *(_read(f"lib/{name}.lua") for name in LIBRARY), rest])
+    return "\n".join([first, _tables(), *_library(rest), rest])
+
+
+def _library(text: str) -> list[str]:
+    """What a step uses of the library: making all its functions anew for each call would cost twice the time."""
+    used: list[str] = []
+    for name in reversed(LIBRARY):
+        part = _read(f"lib/{name}.lua")
+        if any(re.search(rf"\b{word}\b", text) for word in _defined(part)):
+            used.insert(0, part)
+            text += part
+    return used
+
+
+def _defined(part: str) -> list[str]:
+    """The names that a part of the library gives to those after it."""
+    lists = re.findall(r"^local (?:function )?(\w+(?:, \w+)*)", part, flags=re.MULTILINE)
+    return [name for names in lists for name in names.split(", ")]
 
 
 @cache

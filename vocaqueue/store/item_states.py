@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 from ..errors import JobNotFound
@@ -101,18 +102,16 @@ class ItemStates:
             raise JobNotFound(job_id)
         counters, spans, singles, retries, segments, skip = found
         counts = _counts(counters)
-        has_ended = JobStatus(counters[0].decode()).is_final
-        due = dict(zip(retries[::2], retries[1::2], strict=True))
-        hands = _Hands(sorted(zip(spans[::2], spans[1::2], strict=True)), set(singles))
-        total = int(counters[1] or 0)
-        fitting = (
-            (position, status)
-            for segment in segments
-            for position, status in _states(segment, total, hands, due, has_ended)
-            if status in wanted
+        left = _Open(
+            sorted(zip(spans[::2], spans[1::2], strict=True)),
+            singles,
+            dict(zip(retries[::2], retries[1::2], strict=True)),
+            JobStatus(counters[0].decode()).is_final,
         )
+        total = int(counters[1] or 0)
+        fitting = (pair for segment in segments for pair in _states(segment, total, left, wanted))
         chosen = [pair for n, pair in zip(range(skip + limit), fitting, strict=False) if n >= skip]
-        shown = self._detailed(job_id, chosen, due)
+        shown = self._detailed(job_id, chosen, left.due)
         return ItemPage(shown, page, limit, sum(counts[status.value] for status in wanted), counts)
 
     def _detailed(self, job_id: str, chosen: list[tuple[int, ItemStatus]], due: dict[int, int]) -> list[ItemState]:
@@ -225,17 +224,24 @@ class ItemStates:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hands:
-    """What leases hold: whole ranges, of which only what is not away is theirs, and single items."""
+class _Open:
+    """What is known of items that are not settled."""
 
-    spans: list[tuple[int, int]]  #: in order; no two leases have the same item
-    singles: set[int]
+    spans: list[
+        tuple[int, int]
+    ]  #: in the hands of leases but for what is away, in order; no two leases have the same item
+    singles: list[int]  #: in the hands of leases, too; in order
+    due: dict[int, int]  #: those that wait for their next try, with its time; in order of the items
+    has_ended: bool  #: the job
 
-    def hold(self, position: int, is_away: bool) -> bool:
-        if position in self.singles:
-            return True
-        before = bisect_right(self.spans, position, key=lambda span: span[0])
-        return not is_away and before > 0 and position < self.spans[before - 1][1]
+    def spans_in(self, first: int, end: int) -> Iterator[tuple[int, int]]:
+        """The parts of the spans between two positions."""
+        for i in range(max(0, bisect_right(self.spans, first, key=itemgetter(0)) - 1), len(self.spans)):
+            start, stop = self.spans[i]
+            if start >= end:
+                return
+            if stop > first:
+                yield max(first, start), min(end, stop)
 
 
 def _counts(counters: list[Any]) -> dict[str, int]:
@@ -257,35 +263,69 @@ def _counts(counters: list[Any]) -> dict[str, int]:
     }
 
 
-def _states(
-    segment: list[Any], total: int, hands: _Hands, due: dict[int, int], has_ended: bool
-) -> Iterator[tuple[int, ItemStatus]]:
+def _states(segment: list[Any], total: int, left: _Open, wanted: set[ItemStatus]) -> Iterator[tuple[int, ItemStatus]]:
+    """The items of a segment that are in the wanted states, by position. Only these are looked at one by one."""
     number, *bitmaps = segment
-    first = number * SEGMENT
-    settled, failed, skipped, away = (_bits(raw) for raw in bitmaps)
-    for i in range(min(SEGMENT, total - first)):
-        position = first + i
-        if settled[i] == "1":
-            is_failed, is_skipped = failed[i] == "1", skipped[i] == "1"
-            yield (
-                position,
-                ItemStatus.FAILED if is_failed else ItemStatus.SKIPPED if is_skipped else ItemStatus.COMPLETED,
-            )
-        elif has_ended:
-            yield position, ItemStatus.NOT_DONE
-        elif position in due:
-            yield position, ItemStatus.RETRYING
-        else:
-            yield position, ItemStatus.ACTIVE if hands.hold(position, away[i] == "1") else ItemStatus.WAITING
+    first, end = number * SEGMENT, min((number + 1) * SEGMENT, total)
+    settled, failed, skipped, away = map(_bits, bitmaps)
+    masks = {
+        ItemStatus.FAILED: failed,
+        ItemStatus.SKIPPED: skipped,
+        ItemStatus.COMPLETED: settled & ~failed & ~skipped,
+    } | _open_masks(first, _range(first, first, end) & ~settled, away, left)
+    fitting = 0
+    for status in wanted:
+        fitting |= masks.get(status, 0)
+    for i in _set_in(fitting):
+        bit = 1 << SEGMENT - 1 - i
+        yield first + i, next(status for status, mask in masks.items() if mask & bit)
 
 
-def _bits(raw: bytes) -> str:
-    """A segment of a bitmap as text, one character an item."""
-    return f"{int.from_bytes(raw.ljust(SEGMENT_BYTES, bytes(1)), 'big'):0{SEGMENT}b}"
+def _open_masks(first: int, unsettled: int, away: int, left: _Open) -> dict[ItemStatus, int]:
+    if left.has_ended:
+        return {ItemStatus.NOT_DONE: unsettled}
+    retrying = active = 0
+    for position in _between(list(left.due), first):
+        retrying |= _range(first, position, position + 1)
+    for start, stop in left.spans_in(first, first + SEGMENT):
+        active |= _range(first, start, stop) & ~away
+    for position in _between(left.singles, first):
+        active |= _range(first, position, position + 1)
+    retrying &= unsettled
+    active &= unsettled & ~retrying
+    return {
+        ItemStatus.RETRYING: retrying,
+        ItemStatus.ACTIVE: active,
+        ItemStatus.WAITING: unsettled & ~retrying & ~active,
+    }
+
+
+def _between(positions: list[int], first: int) -> list[int]:
+    """Those of a segment."""
+    return positions[bisect_left(positions, first) : bisect_left(positions, first + SEGMENT)]
+
+
+# The bits of a segment are one number; the first item is its highest bit, as in the server's bitmaps.
+
+
+def _bits(raw: bytes) -> int:
+    return int.from_bytes(raw.ljust(SEGMENT_BYTES, bytes(1)), "big")
+
+
+def _range(first: int, start: int, stop: int) -> int:
+    return ((1 << stop - start) - 1) << SEGMENT - (stop - first)
+
+
+def _set_in(bits: int) -> Iterator[int]:
+    text = f"{bits:0{SEGMENT}b}"
+    i = text.find("1")
+    while i >= 0:
+        yield i
+        i = text.find("1", i + 1)
 
 
 def _positions(raw: bytes, first: int) -> list[int]:
-    return [first + i for i, bit in enumerate(_bits(raw)) if bit == "1"] if raw else []
+    return [first + i for i in _set_in(_bits(raw))] if raw else []
 
 
 def _numbered(line: bytes) -> tuple[int, bytes]:

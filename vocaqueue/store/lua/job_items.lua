@@ -66,14 +66,26 @@ local function page() -- a function, for a script has room for 200 local names
     table.sort(singles)
   end
 
-  local function in_hand(from, to)
-    local n = below(singles, to) - below(singles, from)
-    for _, span in ipairs(spans) do
-      local first, last = math.max(from, span[1]), math.min(to, span[2]) - 1
-      if first <= last then n = n + last - first + 1 - redis.call('BITCOUNT', K.away .. a.id, first, last, 'BIT') end
+  -- Leases own different items, so their ranges in order can be summed up once.
+  local sums = { 0 } -- what is in hand in the ranges before the one of that number
+  local function open(from, to) return to - from - redis.call('BITCOUNT', K.away .. a.id, from, to - 1, 'BIT') end
+  if active ~= waiting then
+    table.sort(spans, function(one, other) return one[1] < other[1] end)
+    for i, span in ipairs(spans) do sums[i + 1] = sums[i] + open(span[1], span[2]) end
+  end
+
+  local function in_hand_below(item)
+    local low, high = 0, #spans
+    while low < high do
+      local middle = math.floor((low + high) / 2)
+      if spans[middle + 1][1] < item then low = middle + 1 else high = middle end
     end
+    local n = below(singles, item) + sums[low + 1]
+    if low > 0 and item < spans[low][2] then n = n - open(item, spans[low][2]) end
     return n
   end
+
+  local function in_hand(from, to) return in_hand_below(to) - in_hand_below(from) end
 
   -- How many items of the segments [from, to) fit: completed is what is settled and neither failed nor skipped, and so on.
   local function fitting(from, to)

@@ -6,11 +6,13 @@ import csv
 import io
 import json
 import secrets
+import tempfile
 
 import pytest
 from openpyxl import load_workbook
 
 from tests.toys import Noop, Toy
+from vocaqueue import JobNotFound
 
 NASTY = '=HYPERLINK("http://x","나쁨")\n다음 줄'
 CONTROL = "bell \x07 here"
@@ -191,6 +193,45 @@ def test_no_failures_are_an_empty_file(client, queue):
     assert client.get(f"/jobs/{job_id}/errors?format=csv").data.count(b"\n") == 1
     raw = client.get(f"/jobs/{job_id}/errors?format=xlsx").data
     assert load_workbook(io.BytesIO(raw)).active.max_row == 1
+
+
+@pytest.fixture
+def many(queue):
+    """A job of 5,000 items that all failed: more than one batch of them."""
+    job_id = queue.add(Toy(ids=[f"w{i}" for i in range(5000)])).record.id
+    fail_all(queue, job_id, {i: (f"w{i}", f"w{i}", "bad_row", "a sentence") for i in range(5000)})
+    return job_id
+
+
+def test_a_job_that_goes_in_the_middle_breaks_its_download_off(client, queue, many):
+    """
+    A part of a file must not look like the whole.
+    """
+    parts = iter(client.get(f"/jobs/{many}/errors?format=csv").response)
+    assert next(parts).startswith(b"\xef\xbb\xbf")
+    assert next(parts).count(b"\n") == 4096
+    queue.remove(many)
+    with pytest.raises(JobNotFound):
+        next(parts)
+
+
+def test_a_workbook_that_cannot_be_finished_leaves_no_file(client, queue, many, monkeypatch, tmp_path):
+    """
+    When the job goes in the middle it is 404, for nothing was sent yet, and the rows so far are not left lying about.
+    """
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen = []
+
+    def aside(call, *arguments):
+        if call.__name__ == "add":
+            seen.append(list(tmp_path.glob("openpyxl*")))
+            queue.remove(many)
+        return call(*arguments)
+
+    monkeypatch.setattr(queue, "aside", aside)
+    assert client.get(f"/jobs/{many}/errors?format=xlsx").status_code == 404
+    assert seen[0]
+    assert list(tmp_path.glob("openpyxl*")) == []
 
 
 def test_a_retry_runs_just_the_named_items(client, queue, job_id):

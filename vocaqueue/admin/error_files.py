@@ -125,8 +125,12 @@ def harmless(value: Any) -> Any:
 
 def _workbook(queue: QueueManager, batches: Batches) -> IO[bytes]:
     book = queue.aside(Workbook)
-    for batch in batches:
-        queue.aside(book.add, batch)
+    try:
+        for batch in batches:
+            queue.aside(book.add, batch)
+    except BaseException:  # what is written so far lies in a temporary file, which goes with the saving
+        queue.aside(book.save).close()
+        raise
     file: IO[bytes] = queue.aside(book.save)
     return file
 

@@ -51,6 +51,32 @@ def test_submit_show_list_and_cancel(cli) -> None:
     assert cli("watch", job_id).exit_code == 1
 
 
+def test_failures_are_listed_and_single_ones_run_again(cli, valkey, tmp_path) -> None:
+    """`show --errors` prints every failed item, harmless to the terminal, or as JSON; `retry --item` runs just one."""
+    job_id = cli("submit", "toy", "-p", 'ids=["a", "b"]').stdout.strip()
+    assert cli("show", job_id, "--errors").stdout == "Nothing failed.\n"
+    ledger = Ledger(Settings.from_env())
+    for number, item in enumerate("ab"):
+        ticket = int(ledger.client.hget(ledger.keys("job", job_id), "line"))
+        ledger.step(
+            "lease_claim", job=job_id, ticket=ticket, token=f"{tmp_path.name}{item}", hard_ms=60_000, finishes=False,
+            first=1, chunk_ms=1, chunk_max=1,
+        )  # fmt: skip
+        failed = [[number, item, f"Item {item}", "bad_row", "\x1b[2Jno", False, None]]
+        ledger.step("lease_commit", token=f"{tmp_path.name}{item}", seq=1, failed=failed, jitter=0, close=True)
+    lines = cli("show", job_id, "--errors").stdout.splitlines()
+    assert lines == [f"{item} (Item {item}) bad_row: \N{REPLACEMENT CHARACTER}[2Jno (1 tries)" for item in "ab"]
+    shown = [json.loads(line) for line in cli("show", job_id, "--errors", "--json").stdout.splitlines()]
+    assert [(item["itemId"], item["code"], item["attempts"]) for item in shown] == [
+        ("a", "bad_row", 1),
+        ("b", "bad_row", 1),
+    ]
+    wrong = cli("retry", job_id, "--item", "b", "--item", "z")
+    assert (wrong.exit_code, "“z”" in wrong.stderr) == (2, True)
+    again = json.loads(cli("retry", job_id, "--item", "b", "--json").stdout)
+    assert (again["status"], again["progress"]["failed"]) == ("waiting", 1)
+
+
 def test_submit_once_alone_and_by_a_time(cli) -> None:
     """The options for repeats, doubles and times do what they do over HTTP."""
     asked = (

@@ -43,7 +43,8 @@ def test_a_delayed_job_is_promoted(client, queue):
         ("PATCH", "", {}, 422, "priority"),
         ("PATCH", "", {"prioritty": 1}, 422, "did you mean “priority”"),
         ("POST", "retry", {"codes": []}, 422, "codes"),
-        ("POST", "retry", {"itemIds": ["a"]}, 501, "itemIds"),
+        ("POST", "retry", {"itemIds": []}, 422, "itemIds"),
+        ("POST", "retry", {"itemIds": ["a", "z"]}, 422, "“a”, “z”"),
     ],
 )
 def test_what_is_not_possible_is_a_sentence(client, queue, method, path, body, status, says):

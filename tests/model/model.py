@@ -178,22 +178,25 @@ class Model:
                 job.status, job.run_at = {"active" if job.begun else "waiting"}, None
                 self.settle(job)
 
-    def to_do_again(self, job: Job, codes: list[str] | None) -> set[int] | None:
-        """Items that a retry would run; None: there is nothing to do again, or it has not ended."""
+    def to_do_again(self, job: Job, codes: list[str] | None, picked: set[int] | None = None) -> set[int] | None:
+        """Items that a retry would run; None: nothing is, it has not ended, or one of the picked has not failed."""
         if not job.has_ended:
             return None
         failed = {i for i, item in job.items.items() if item.may == {"failed"}}
-        if codes is not None:
-            failed = {i for i in failed if job.items[i].codes & set(codes)}
+        if not (picked or set()) <= failed:
+            return None
+        if codes is not None or picked is not None:
+            failed = {i for i in failed if job.items[i].codes & set(codes or ())} | (picked or set())
         again = failed | {i for i, item in job.items.items() if not item.is_settled}
         # A plan or finish step that did not come to its end is run again too.
-        if again or job.total is None or (codes is None and job.status != {"completed"}):
+        is_whole = codes is None and picked is None
+        if again or job.total is None or (is_whole and job.status != {"completed"}):
             return again
         return None
 
-    def retry(self, job: Job, codes: list[str] | None) -> int | None:
+    def retry(self, job: Job, codes: list[str] | None, picked: set[int] | None = None) -> int | None:
         """How many items will be run; None: refused."""
-        again = self.to_do_again(job, codes)
+        again = self.to_do_again(job, codes, picked)
         if again is None:
             return None
         for i in again:

@@ -63,23 +63,36 @@ class Steering(Callers, Deaths, Holders, Tickets):
         self.verify()
 
     @precondition(lambda self: any(job.has_ended for job in self.model.jobs.values()))
-    @rule(choice=CHOICE, only=st.sampled_from(["all", "all", "one", "one", "unknown"]), fate=FATE)
+    @rule(choice=CHOICE, only=st.sampled_from(["all", "all", "one", "one", "unknown", "picked", "picked"]), fate=FATE)
     def retry(self, choice: int, only: str, fate: str) -> None:
-        """All that failed, or what failed with one of its codes, or with a code that it does not know."""
+        """All that failed, or what failed with one of its codes or one that it does not know, or some items by name."""
         ended = [job for job in self.model.jobs.values() if job.has_ended]
         # Those that have something to do again are the ones worth asking for.
         worth = [job for job in ended if self.model.to_do_again(job, None)]
         jobs = (choice % 8 and worth) or list(self.model.jobs.values())
         job = jobs[choice % len(jobs)]
         known = sorted({code for item in job.items.values() if item.may == {"failed"} for code in item.codes})
-        codes = {"all": None, "one": [known[choice % len(known)]] if known else [], "unknown": ["unheard_of"]}[only]
-        self.retry_job(job, codes, fate)
+        one = [known[choice % len(known)]] if known else []
+        codes = {"one": one, "unknown": ["unheard_of"], "picked": one if choice % 3 == 0 else None}.get(only)
+        picked = None
+        if only == "picked" and job.total:
+            failed = sorted(i for i, item in job.items.items() if item.may == {"failed"})
+            # Now and then one that has not failed is among them.
+            picked = {i for i in failed if (choice >> i % 8) % 2} | ({choice % job.total} if choice % 5 == 0 else set())
+        self.retry_job(job, codes, fate, picked)
 
-    def retry_job(self, job: Job, codes: list[str] | None = None, fate: str = "told") -> None:
-        answer = self.act("job_retry", job, fate, codes=codes)
-        again = self.model.retry(job, codes)
+    def retry_job(
+        self, job: Job, codes: list[str] | None = None, fate: str = "told", picked: set[int] | None = None
+    ) -> None:
+        arguments: dict[str, object] = {"codes": codes}
+        if picked is not None:
+            bits = sum(1 << (job.total or 1) // 8 * 8 + 7 - i for i in picked)
+            arguments |= {"picked": True, "blob": bits.to_bytes((job.total or 1) // 8 + 1, "big")}
+        answer = self.act("job_retry", job, fate, **arguments)
+        wrong = bool(picked) and any(job.items[i].may != {"failed"} for i in picked or ())
+        again = self.model.retry(job, codes, picked)
         if again is None:
-            assert answer.state == "refused", f"{answer} of {job}"
+            assert answer.state == ("not_failed" if wrong and job.has_ended else "refused"), f"{answer} of {job}"
         else:
             assert answer.state == "retrying", f"{answer} of {job}"
             assert answer.data.get("items") == (None if job.total is None else again), f"17: {again} items again"

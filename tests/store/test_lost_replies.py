@@ -123,6 +123,7 @@ class Life:
         self.asked_for_more()
         self.scheduled()
         self.unwanted()
+        self.looked_into()
         self.step("event_add", event="worker-online", data={"type": "toy"})
         return self
 
@@ -231,6 +232,23 @@ class Life:
         self.step(
             "dead_letter_add", id="x", queue="toy", reason="not_json", message="…", raw="…", size=1, worker="w", kept=9
         )
+
+    def looked_into(self) -> None:
+        """A job whose two items fail; one of them is looked at, and run again."""
+        self.step("job_create", id="k", type="toy", priority=1, params="{}", total=2, attempts=1, backoff_ms=100)
+        job = self.ledger.keys("job", "k")
+        for item in (0, 1):
+            self.claim(f"k{item}", int(self.ledger.client.hget(job, "line")), job="k", finishes=False)
+            bad = [[item, "w", "w", "bad_row", "a sentence", False, None]]
+            self.step("lease_commit", token=f"k{item}", seq=1, failed=bad, jitter=0, close=True)
+        found = self.ledger.ask("job_items", id="k", wanted={"failed": True}, skip=0, limit=10)
+        assert found[0] == b"ok"
+        self.client.steps += 1
+        errors, _codes = self.ledger.ask("job_failures", id="k", items=[1])
+        assert len(errors) == 1
+        self.client.steps += 1
+        self.names += ["job_items", "job_failures"]
+        assert self.step("job_retry", id="k", token="rk", picked=True, blob=b"\x40").data["items"] == 1
 
     def end(self) -> dict[str, Any]:
         """All keys, but for what a repeat may leave behind: an event without a job is said twice rather than never."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import dead_letters, jobs, limits, logs, page, removal, schedules, steering, system
+from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, system
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
@@ -52,6 +52,7 @@ def create_admin_blueprint(
     jobs.add_routes(blueprint, queue, uploads)
     removal.add_routes(blueprint, queue)
     logs.add_routes(blueprint, queue)
+    items.add_routes(blueprint, queue)
     schedules.add_routes(blueprint, queue)
     steering.add_routes(blueprint, queue)
     limits.add_routes(blueprint, queue)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from flask import Response
 from pydantic import Field
 
+from ..engine.items import MOST_PICKED
 from ..errors import Detail, InvalidParams
 from ..registry import JobParams
 from . import removal, requests
 from .guard import GuardedBlueprint
-from .jobs import only_built, whole
+from .jobs import whole
 from .payloads import ok
 
 if TYPE_CHECKING:
@@ -23,8 +24,12 @@ if TYPE_CHECKING:
 Codes = Annotated[tuple[str, ...], Field(min_length=1, max_length=32)]
 
 
+ItemIds = Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_PICKED)]
+
+
 class Retry(JobParams):
     codes: Codes | None = Field(None, description="Only failures with one of these codes, and what was not tried.")
+    item_ids: ItemIds | None = Field(None, description="Only these failed items (and those of `codes`), and likewise.")
 
 
 class Change(JobParams):
@@ -60,9 +65,8 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
 
     @blueprint.post("/jobs/<job_id>/retry", role="operator")
     def retry(job_id: str) -> Response:
-        body = requests.json_body()
-        only_built(("itemIds",), body)
-        return ok(whole(queue, queue.retry(job_id, codes=requests.checked(Retry, body).codes).record))
+        chosen = requests.read(Retry)
+        return ok(whole(queue, queue.retry(job_id, codes=chosen.codes, item_ids=chosen.item_ids).record))
 
     @blueprint.patch("/jobs/<job_id>", role="operator")
     def change(job_id: str) -> Response:

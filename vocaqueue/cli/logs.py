@@ -11,7 +11,7 @@ import click
 
 from ..errors import StoreUnavailable
 from ..job import iso
-from .common import open_queue
+from .common import open_queue, plain
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -60,6 +60,4 @@ def _print_after(queue: QueueManager, job_id: str, after: int, json_: bool) -> i
 
 def _text(line: LogLine) -> str:
     item = f" [{line.item_id}]" if line.item_id else ""
-    # A line must not steer the terminal on which it is read.
-    said = "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in line.message)
-    return f"{iso(line.at_ms)} {line.level.upper():<8}{item} {said}"
+    return f"{iso(line.at_ms)} {line.level.upper():<8}{item} {plain(line.message)}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from .common import as_json, open_queue, print_json
+from .common import as_json, open_queue, plain, print_json
 
 if TYPE_CHECKING:
+    from ..engine.handle import Job
     from ..engine.queue import QueueManager
 
 STATUSES = ("waiting", "active", "delayed", "paused", "completed", "failed", "cancelled")
@@ -41,20 +43,39 @@ def jobs(types: tuple[str, ...], statuses: tuple[str, ...], page: int, limit: in
 
 @click.command()
 @click.argument("job_id")
+@click.option("--errors", is_flag=True, help="Every failed item instead; with --json one object a line.")
 @as_json
-def show(job_id: str, json_: bool) -> None:
+def show(job_id: str, errors: bool, json_: bool) -> None:
     """
-    Show one job whole.
+    Show one job whole, or with --errors all that failed in it.
 
-    Example: vocaqueue show export-1f0c9a2b7d3e
+    Example: vocaqueue show export-1f0c9a2b7d3e --errors
     """
     job = open_queue().get(job_id)
+    if errors:
+        _print_errors(job, json_)
+        return
     if json_:
         print_json(job.record.as_dict())
         return
     from .show import job_sheet
 
     job_sheet(job.record)
+
+
+def _print_errors(job: Job, json_: bool) -> None:
+    count = 0
+    for failure in job.errors():
+        count += 1
+        if json_:
+            click.echo(json.dumps(failure.as_dict(), ensure_ascii=False))
+            continue
+        name = f" ({failure.item_name})" if failure.item_name not in {None, failure.item_id} else ""
+        # Of failures beyond the newest 10,000 only the code is kept.
+        said = "" if failure.message is None else f": {failure.message} ({failure.attempts} tries)"
+        click.echo(plain(f"{failure.item_id}{name} {failure.code}{said}"))
+    if not count and not json_:
+        click.echo("Nothing failed.")
 
 
 @click.command()

@@ -66,14 +66,15 @@ def _hold(held: bool, job_id: str | None, type_name: str | None, everything: boo
 @click.command()
 @click.argument("job_id")
 @click.option("--code", "codes", multiple=True, help="Only failures with this code, and what was not tried.")
+@click.option("--item", "item_ids", multiple=True, metavar="ID", help="Only this failed item, and what was not tried.")
 @as_json
-def retry(job_id: str, codes: tuple[str, ...], json_: bool) -> None:
+def retry(job_id: str, codes: tuple[str, ...], item_ids: tuple[str, ...], json_: bool) -> None:
     """
     Run an ended job again: just what failed or was not done.
 
     Example: vocaqueue retry export-1f0c9a2b7d3e --code timed_out
     """
-    _say(open_queue().retry(job_id, codes=codes or None).record, json_)
+    _say(open_queue().retry(job_id, codes=codes or None, item_ids=item_ids or None).record, json_)
 
 
 @click.command()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import JobCancelled, JobFailed, StoreUnavailable
 from ..job import JobRecord, JobStatus
+from ..store.item_states import ItemPage, ItemState, ItemStatus
 from ..store.keys import LOG_LINES_KEPT
 from ..store.logs import LogLine
+from ..store.timeline import Timeline
 
 if TYPE_CHECKING:
     from .queue import QueueManager
@@ -33,6 +36,18 @@ class Job:
     def logs(self, after: int = 0, limit: int = LOG_LINES_KEPT) -> list[LogLine]:
         """What its handler said: the lines after the one of that number, oldest first; the last 10,000 are kept."""
         return self.queue.logs(self.record.id, after=after, limit=limit).lines
+
+    def items(self, statuses: Sequence[str | ItemStatus] = (), page: int = 1, limit: int = 100) -> ItemPage:
+        """A page of its items with their states, by position; see `QueueManager.items`."""
+        return self.queue.items(self.record.id, statuses=statuses, page=page, limit=limit)
+
+    def errors(self) -> Iterator[ItemState]:
+        """Every failed item by position, read as it is asked for; see `QueueManager.errors`."""
+        return self.queue.errors(self.record.id)
+
+    def timeline(self) -> Timeline:
+        """What befell it, oldest first, and what of it is not known any more."""
+        return self.queue.timeline(self.record.id)
 
     def wait(self, timeout: float | None = None) -> dict[str, Any] | None:
         """

@@ -20,7 +20,7 @@ from .reading import Reading
 from .removing import Removing
 from .schedules import Schedules
 from .steering import Steering
-from .submission import Options, Submission, removed
+from .submission import Options, Submission, check_all, removed
 
 
 class QueueManager(Reading, Steering, Removing):
@@ -91,7 +91,40 @@ class QueueManager(Reading, Steering, Removing):
             unique=unique,
             idempotency_key=idempotency_key,
         )
-        receipt = self.submission(params, options).make()
+        return self._made(self.submission(params, options))
+
+    def add_many(self, jobs: Iterable[JobParams | tuple[JobParams, Mapping[str, Any]]], **options: Any) -> list[Job]:
+        """
+        Submit several jobs. All are checked first, what they select is resolved: if one is wrong, none is made.
+
+        Args:
+            jobs: Parameters, each alone or with options of its own.
+            options: As of `add`, for all. An `idempotency_key` is of the whole call: each job's own is made from it and
+                the job's number, so that the same call again finds the same jobs.
+
+        Raises:
+            InvalidParams: `details` name what is wrong by the job's number, from 0, and the field.
+            UnknownType, IdempotencyConflict, DuplicateJob: None was made.
+            StoreUnavailable: Those made so far stay; with an idempotency key the call can be made again.
+        """
+        submissions = []
+        for number, given in enumerate(jobs):
+            params, own = given if isinstance(given, tuple) else (given, {})
+            if "idempotency_key" not in own and options.get("idempotency_key") is not None:
+                own = {**own, "idempotency_key": f"{options['idempotency_key']}/{number}"}
+            submissions.append(self._numbered(number, params, options | dict(own)))
+        check_all(submissions)
+        return [self._made(submission) for submission in submissions]
+
+    def _numbered(self, number: int, params: JobParams, options: Mapping[str, Any]) -> Submission:
+        try:
+            return self.submission(params, Options(**options))
+        except InvalidParams as error:
+            details = [Detail(f"{number}.{detail.field}", detail.code, detail.message) for detail in error.details]
+            raise InvalidParams(f"None of the jobs was made. {number}: {error.message}", details) from None
+
+    def _made(self, submission: Submission) -> Job:
+        receipt = submission.make()
         if receipt is None or receipt.job is None:
             raise JobNotFound("") if receipt is None else removed(receipt)
         return Job(self, receipt.job)

@@ -9,11 +9,11 @@ from uuid import uuid4
 from ..errors import Detail, DuplicateJob, InvalidParams, JobNotFound, WrongStatus
 from ..job import Priority
 from ..store.ledger import Answer
-from .base import QueueBase
 from .handle import Job
+from .items import ItemReading, no_failed_items
 
 
-class Steering(QueueBase):
+class Steering(ItemReading):
     """The acts of a QueueManager on jobs that stay."""
 
     def cancel(self, job_id: str) -> Job:
@@ -46,20 +46,25 @@ class Steering(QueueBase):
         """Take that hold off; jobs go on by priority and turn. What was held apart stays held. Raises UnknownType."""
         return self._set_gate(type_name, shut=False)
 
-    def retry(self, job_id: str, *, codes: Sequence[str] | None = None) -> Job:
+    def retry(self, job_id: str, *, codes: Sequence[str] | None = None, item_ids: Sequence[str] | None = None) -> Job:
         """
         Run an ended job again: just what failed or was not done, with a fresh number of tries.
 
         Args:
             codes: Only failures with one of these codes, and what was not tried.
+            item_ids: Only these failed items, and what was not tried; with `codes` both.
 
         Raises:
             JobNotFound
+            InvalidParams: An id is not that of a failed item; it names the first 20.
             WrongStatus: It has not ended, or there is nothing to do again.
             DuplicateJob: It has its parameters to itself, and another job took them meanwhile.
         """
         why = "only a job that has ended with something failed or not done can be retried"
-        return self._steer("job_retry", job_id, why, codes=None if codes is None else list(codes))
+        given: dict[str, Any] = {"codes": None if codes is None else list(codes)}
+        if item_ids is not None:
+            given |= {"picked": True, "blob": self.picked(job_id, item_ids)}
+        return self._steer("job_retry", job_id, why, **given)
 
     def promote(self, job_id: str) -> Job:
         """Let a delayed job run now. Raises JobNotFound, WrongStatus (not delayed, or begun before)."""
@@ -88,6 +93,8 @@ class Steering(QueueBase):
             raise JobNotFound(job_id)
         if answer.state == "refused":
             raise WrongStatus(job_id, answer.data["status"], why_not)
+        if answer.state == "not_failed":  # somebody else was faster
+            raise no_failed_items(job_id, ["some of them"])
         if answer.state == "duplicate":
             raise DuplicateJob(answer.data["job"], answer.data["status"])
 

@@ -7,12 +7,14 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ..errors import (
+    BadRequest,
     Detail,
     DuplicateJob,
     IdempotencyConflict,
@@ -24,7 +26,7 @@ from ..errors import (
     VocaqueueError,
 )
 from ..job import JobRecord, Priority
-from ..registry import JobParams, JobType
+from ..registry import JobParams, JobType, Prepared
 from ..store.items import write_blocks
 
 if TYPE_CHECKING:
@@ -167,6 +169,48 @@ class Submission:
         if options.idempotency_key is not None:
             self._idem = digest(["key", options.created_by or "", options.idempotency_key])
             self._body = digest([self.job_type.name, self._compared(params), options.asked_for()])
+        self._resolved: tuple[Prepared, list[str] | None] | None = None
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether no other unended job may have its parameters."""
+        return self.job_type.unique if self.options.unique is None else self.options.unique
+
+    def check(self) -> str | None:
+        """
+        All that can be wrong with it, before anything is made; what it selects is resolved here, once.
+
+        Returns:
+            What no other unended job may have, where it is unique.
+
+        Raises:
+            BadRequest, IdempotencyConflict, DuplicateJob, StoreUnavailable
+        """
+        if self.seen_before():
+            return None
+        prepared, _ids = self._resolve()
+        if not self.is_unique:
+            return None
+        own = digest(self._compared(prepared.params))
+        if holder := self._holder(own):
+            raise DuplicateJob(holder.id, holder.status.value)
+        return f"{self.job_type.name} {own}"
+
+    def _resolve(self) -> tuple[Prepared, list[str] | None]:
+        if self._resolved is None:
+            prepared = self.queue.prepare(self.job_type, self.params)
+            self._resolved = prepared, item_ids(self.job_type, prepared.params)
+        return self._resolved
+
+    def _holder(self, own: str) -> JobRecord | None:
+        """The unended job that has these parameters."""
+        ledger = self.queue.ledger
+        key = ledger.keys("unique", self.job_type.name)
+        if found := ledger.patiently(lambda: ledger.client.hget(key, own), self.queue.patience_s):
+            with suppress(JobNotFound):
+                job = self.queue.get(found.decode()).record
+                return None if job.status.is_final else job
+        return None
 
     def seen_before(self) -> Receipt | None:
         """
@@ -204,8 +248,7 @@ class Submission:
         if seen := self.seen_before():
             return seen
         queue, options, job_type = self.queue, self.options, self.job_type
-        prepared = queue.prepare(job_type, self.params)
-        ids = item_ids(job_type, prepared.params)
+        prepared, ids = self._resolve()
         kept = prepared.params.model_dump(
             mode="json", by_alias=True, exclude={job_type.items} if job_type.items else None
         )
@@ -213,7 +256,6 @@ class Submission:
         blocks = None if ids is None else f"new:{job_id}:{uuid4().hex[:8]}"
         if ids is not None and blocks is not None:
             write_blocks(queue.ledger, blocks, ids, patience_s=queue.patience_s)
-        is_unique = job_type.unique if options.unique is None else options.unique
         now_ms = queue.now_ms() if options.delay_s is not None else 0
         answer = queue.ledger.step(
             "job_create",
@@ -234,7 +276,7 @@ class Submission:
             deadline_ms=None if options.deadline_s is None else round(options.deadline_s * 1000),
             idem=self._idem,
             body=self._body,
-            unique=digest(self._compared(prepared.params)) if is_unique else None,
+            unique=digest(self._compared(prepared.params)) if self.is_unique else None,
             schedule=schedule_id,
             due=due_ms,
         )
@@ -269,6 +311,31 @@ class Submission:
             field = type(params).model_fields[self.job_type.items].alias or self.job_type.items
             spelled[field] = sorted(set(spelled[field] or ()))
         return spelled
+
+
+def check_all(submissions: Sequence[Submission]) -> None:
+    """
+    Check all of several, so that either each can be made or none is.
+
+    Raises:
+        InvalidParams: `details` name each by its number, from 0, and the field.
+        IdempotencyConflict, DuplicateJob, StoreUnavailable
+    """
+    wrong: list[Detail] = []
+    owners: dict[str, int] = {}
+    for number, submission in enumerate(submissions):
+        try:
+            own = submission.check()
+        except BadRequest as error:
+            details = error.details or (Detail("", error.code, error.message),)
+            wrong += [Detail(f"{number}.{d.field}".rstrip("."), d.code, d.message) for d in details]
+            continue
+        if own is not None and owners.setdefault(own, number) != number:
+            said = f"has the same parameters as number {owners[own]}, and may not"
+            wrong.append(Detail(str(number), "duplicate_job", said))
+    if wrong:
+        said = "; ".join(f"{detail.field}: {detail.message}" for detail in wrong[:3])
+        raise InvalidParams(f"None of the jobs was made. {said}", wrong)
 
 
 def removed(receipt: Receipt) -> VocaqueueError:

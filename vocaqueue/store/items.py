@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from .keys import ITEMS_PER_BLOCK
+from .keys import ERRORS_KEPT, ITEMS_PER_BLOCK
 from .ledger import Ledger
 
 ORPHANS_KEPT_S = 3600  #: blocks whose job never came are gone after that
@@ -45,6 +45,62 @@ def read_ids(ledger: Ledger, job_id: str, indexes: Sequence[int], *, patience_s:
     packed = ledger.patiently(lambda: ledger.client.hmget(ledger.keys("items", job_id), map(str, blocks)), patience_s)
     ids = {block: _unpack(raw) for block, raw in zip(blocks, packed, strict=True) if raw is not None}
     return [ids[index // ITEMS_PER_BLOCK][index % ITEMS_PER_BLOCK] for index in indexes]
+
+
+def positions_of(
+    ledger: Ledger,
+    job_id: str,
+    ids: Collection[str],
+    *,
+    total: int,
+    aside: Callable[..., Any],
+    patience_s: float = 2.0,
+) -> dict[str, int]:
+    """
+    The positions of those of these ids that are items of the job.
+
+    Where the type plans its items a number is a position, and another text the id that the handler gave an item which
+    is among the kept failures.
+
+    Args:
+        total: Items of the job.
+        aside: Runs what computes for long.
+    """
+    key, client = ledger.keys("items", job_id), ledger.client
+    if not ledger.patiently(lambda: client.exists(key), patience_s):
+        found = {text: int(text) for text in ids if _is_number(text) and int(text) < total}
+        if others := {text for text in ids if not _is_number(text)}:
+            lines = ledger.patiently(
+                lambda: client.lrange(ledger.keys("errors", job_id), 0, ERRORS_KEPT - 1), patience_s
+            )
+            found |= aside(_among, lines, others)
+        return found
+    found, left = {}, set(ids)
+    for first in range(0, -(-total // ITEMS_PER_BLOCK), BLOCKS_PER_TRIP):
+        blocks = range(first, min(first + BLOCKS_PER_TRIP, -(-total // ITEMS_PER_BLOCK)))
+        packed = ledger.patiently(lambda blocks=blocks: client.hmget(key, list(map(str, blocks))), patience_s)
+        found |= aside(_within, packed, first * ITEMS_PER_BLOCK, left)
+        if len(found) == len(left):
+            break
+    return found
+
+
+def _within(packed: list[bytes | None], first: int, wanted: set[str]) -> dict[str, int]:
+    found = {}
+    for number, raw in enumerate(packed):
+        for place, item_id in enumerate(_unpack(raw) if raw is not None else ()):
+            if item_id in wanted:
+                found[item_id] = first + number * ITEMS_PER_BLOCK + place
+    return found
+
+
+def _among(lines: list[bytes], wanted: set[str]) -> dict[str, int]:
+    entries = map(json.loads, lines)
+    return {entry[1]: int(entry[0]) for entry in entries if entry[1] in wanted}
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 12 and (text == "0" or text[0] != "0")
 
 
 def _pack(ids: Sequence[str]) -> bytes:

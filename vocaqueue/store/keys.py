@@ -26,6 +26,7 @@ KEYS: dict[str, str] = {
     "errors": "errors:",  # <id>  list    newest 10,000 failures, JSON [item, id, name, code, message, at, tries]
     "leases": "leases:",  # <id>  set     tokens of the live leases
     "logs": "logs:",  # <id>  list    newest LOG_LINES_KEPT lines, "number JSON": [at, level, message, item id, logger]
+    "story": "story:",  # <id>  list    newest 200 events that the hash does not tell: JSON [at, name, more]
     # One lease
     "lease": "lease:",  # <token>  hash  see lua/lib/lease.lua; goes a while after it was closed
     # One namespace
@@ -92,6 +93,7 @@ KEYS: dict[str, str] = {
 ITEMS_PER_BLOCK = 1000
 ERRORS_KEPT = 10_000
 LOG_LINES_KEPT = 10_000
+STORY_KEPT = 200  #: as in lua/lib/events.lua
 
 
 class Keys:

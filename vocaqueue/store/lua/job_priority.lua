@@ -11,6 +11,7 @@ if is_final(j) then return answer_act(j, { state = 'refused', status = j.status 
 if j.priority ~= a.priority then
   void_ticket(j)
   put(j, 'priority', a.priority)
+  remember(j, 'job-priority', { priority = a.priority })
   settle_line(j)
 end
 return answer_act(j, { state = 'ok' })

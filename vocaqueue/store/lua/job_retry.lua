@@ -1,9 +1,11 @@
 #!lua
 -- Run an ended job again: just what failed or was not done, with a fresh number of tries; also when that is only its finish.
 --
--- a: id, token (of this act), codes (list of error codes; absent: all failures and what was not tried), places
+-- a: id, token (of this act), places; which failures, beside what was not tried: codes (those with one of these error codes),
+--    picked (true: and those items whose bits ARGV[2] has); without either, all
 -- Answers {state = 'retrying', items = how many} or {state = 'gone'} or {state = 'refused', status = …} (not ended, or nothing
--- to do again) or {state = 'duplicate', job, status} when another job has its parameters to itself meanwhile.
+-- to do again), {state = 'not_failed'} (a picked item has not failed) or {state = 'duplicate', job, status} when another job has
+-- its parameters to itself meanwhile.
 -- A deadline counts anew from here.
 local j = load(a.id)
 if not j then return answer({ state = 'gone' }) end
@@ -14,16 +16,38 @@ if not is_final(j) then return answer_act(j, { state = 'refused', status = j.sta
 local holder = has(j.unique) and holder_of(j.type, j.unique)
 if holder then return answer_act(j, { state = 'duplicate', job = holder.id, status = holder.status }) end
 
+local chosen = K.failed .. j.id .. ':again'
+local partial = has(a.codes) or a.picked == true
+if a.picked then
+  redis.call('SET', chosen, ARGV[2])
+  local picked = redis.call('BITCOUNT', chosen)
+  redis.call('BITOP', 'AND', chosen, chosen, K.failed .. j.id)
+  local failed = redis.call('BITCOUNT', chosen)
+  redis.call('UNLINK', chosen)
+  if failed < picked then return answer_act(j, { state = 'not_failed' }) end
+end
+
 local was, again, failed_before = j.status, 0, j.failed
 if j.total and j.total > 0 and j.failed > 0 then
-  local chosen = K.failed .. j.id .. ':again'
-  if has(a.codes) then
-    redis.call('SETBIT', chosen, j.total - 1, 0)
-    for _, code in ipairs(a.codes) do
+  if partial then
+    if a.picked then redis.call('SET', chosen, ARGV[2]) else redis.call('SETBIT', chosen, j.total - 1, 0) end
+    for _, code in ipairs(has(a.codes) and a.codes or {}) do
       redis.call('BITOP', 'OR', chosen, chosen, K.failed_code .. j.id .. ':' .. code)
-      redis.call('UNLINK', K.failed_code .. j.id .. ':' .. code)
-      redis.call('HDEL', K.codes .. j.id, code)
     end
+    -- Each failure has one code: what is chosen leaves it.
+    local part = chosen .. ':part'
+    for _, code in ipairs(redis.call('HKEYS', K.codes .. j.id)) do
+      local key = K.failed_code .. j.id .. ':' .. code
+      redis.call('BITOP', 'AND', part, chosen, key)
+      local n = redis.call('BITCOUNT', part)
+      if n > 0 and redis.call('HINCRBY', K.codes .. j.id, code, -n) == 0 then
+        redis.call('UNLINK', key)
+        redis.call('HDEL', K.codes .. j.id, code)
+      elseif n > 0 then
+        redis.call('BITOP', 'XOR', key, key, part)
+      end
+    end
+    redis.call('UNLINK', part)
   else
     redis.call('COPY', K.failed .. j.id, chosen, 'REPLACE')
     for _, code in ipairs(redis.call('HKEYS', K.codes .. j.id)) do redis.call('UNLINK', K.failed_code .. j.id .. ':' .. code) end
@@ -36,14 +60,14 @@ if j.total and j.total > 0 and j.failed > 0 then
   put(j, 'failed', j.failed - again)
   local errors = redis.call('LRANGE', K.errors .. j.id, 0, -1)
   redis.call('UNLINK', K.errors .. j.id)
-  if has(a.codes) then
+  if partial then
     for _, raw in ipairs(errors) do
       if redis.call('GETBIT', chosen, cjson.decode(raw)[1]) == 0 then redis.call('RPUSH', K.errors .. j.id, raw) end
     end
   end
   redis.call('UNLINK', chosen)
 end
-if again == 0 and left == 0 and (was == 'completed' or has(a.codes)) then return answer_act(j, { state = 'refused', status = j.status }) end
+if again == 0 and left == 0 and (was == 'completed' or partial) then return answer_act(j, { state = 'refused', status = j.status }) end
 if j.total and j.total > 0 then redis.call('COPY', K.settled .. j.id, K.away .. j.id, 'REPLACE') end
 
 

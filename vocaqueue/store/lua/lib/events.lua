@@ -32,8 +32,23 @@ local function progress_of(j)
   }
 end
 
+-- Keep what befell a job and neither its hash nor its `runs` tell, for its timeline: the newest 200.
+local remember
+do -- a script has room for 200 local names
+  local KEPT = 200
+  local TOLD_ELSEWHERE = {
+    ['job-created'] = true, ['job-completed'] = true, ['job-failed'] = true, ['job-cancelled'] = true, ['job-removed'] = true,
+  }
+  remember = function(j, name, more)
+    if TOLD_ELSEWHERE[name] or name == 'job-active' and j.started_at == now then return end
+    redis.call('RPUSH', K.story .. j.id, cjson.encode({ now, name, more }))
+    redis.call('LTRIM', K.story .. j.id, -KEPT, -1)
+  end
+end
+
 -- Append a life event of job `j`. `more` holds further fields of the data.
 local function event(name, j, more)
+  remember(j, name, more)
   local data = more or {}
   data.progress = progress_of(j)
   data.status = j.status

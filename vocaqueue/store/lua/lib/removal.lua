@@ -3,7 +3,7 @@
 -- OWN names every key that belongs to one job beside its hash, its item blocks, its bitmaps by error code and its leases:
 -- a new key of a job is added here, and is then kept in the bin, removed and restored like the others.
 
-local OWN = { 'settled', 'skipped', 'failed', 'away', 'codes', 'returned', 'retry', 'tries', 'suspects', 'lapses', 'errors', 'logs' }
+local OWN = { 'settled', 'skipped', 'failed', 'away', 'codes', 'returned', 'retry', 'tries', 'suspects', 'lapses', 'errors', 'logs', 'story' }
 
 -- If these are what they were, nothing that the bin keeps of a job which is not being worked on has changed.
 local SEEN = {

@@ -4,6 +4,7 @@
 local function stop_job(j, to)
   if not has(j.stop) then put(j, 'stop', to) end
   if not j.started_at then return end_job(j) end
+  remember(j, 'job-stopping')
   -- What waits for its time only waits to be stopped now.
   put(j, 'not_before', nil)
   if has(j.held) then release_hold(j) end

@@ -66,8 +66,13 @@ local function cell_load(name)
   end
   if c.rate then c.interval = math.max(c.interval, 1000 / c.rate) end
   if c.interval == 0 and (c.shut or 0) <= now then return nil end
-  -- Nothing is granted further ahead; what is, was before the clock was set back.
-  c.tat = math.min(c.tat or 0, now + HORIZON_MS + c.interval + c.lead)
+  -- Nothing is granted further ahead; what is, was before the clock was set back. Written down, or it would go on moving ahead of us.
+  local most = now + HORIZON_MS + c.interval + c.lead
+  c.tat = c.tat or 0
+  if c.tat > most then
+    c.tat = most
+    cell_save(c, 'tat')
+  end
   return c
 end
 

@@ -77,7 +77,7 @@ class Steering(Callers, Deaths, Holders, Tickets):
 
     def retry_job(self, job: Job, codes: list[str] | None = None, fate: str = "told") -> None:
         answer = self.act("job_retry", job, fate, codes=codes)
-        again = self.model.retry(job, codes)
+        again = self.model.retry(job, codes, self.now)
         if again is None:
             assert answer.state == "refused", f"{answer} of {job}"
         else:

@@ -58,7 +58,10 @@ class Tickets(World):
             assert answer.state == "stale", f"10: ticket {ticket.number} was used, and the answer is {answer.state}"
         if answer.state != "lease":
             assert answer.state in {"stale", "nothing"}
-            if answer.state == "stale":
+            if answer.state == "nothing" and self.model.miss_deadline(job, self.now):
+                job.last = max(job.last, ticket.number)
+                self.verify()
+            elif answer.state == "stale":
                 assert job.has_ended or ticket.number <= real_job.number("last"), f"8: {ticket} was never used"
             else:
                 self.check_nothing(job, real_job)

@@ -43,7 +43,7 @@ def test_starts_as_late_as_they_may_be_still_keep_the_window(workers: Workers, r
     workers.create("a", 1000)
     permits: list[float] = []
     late_ms = 0.0
-    while len(permits) <= rate.max:
+    for _ in range(400):
         workers.now += 100
         workers.step("limits_wake", limit=10)
         if workers.tickets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -83,9 +84,12 @@ def test_a_set_takes_one_permit_and_none_when_there_is_none(workers: Workers) ->
     """A chunk that is one call needs one, however many items it has; a ticket that is out does not get round it."""
     workers.create("a", 100)
     workers.create("b", 100)
-    workers.declare("toy", rate=Rate(1, 1.0))
-    _, answer = workers.claim(at_once=30, together=True)
-    assert (answer.data["count"], len(answer.data["permits"])) == (30, 1)
+    workers.create("c", 100)
+    workers.declare("toy", rate=Rate(3, 1.0))
+    for _ in range(2):
+        _, answer = workers.claim(at_once=30, together=True)
+        assert (answer.data["count"], len(answer.data["permits"])) == (30, 1)
+        workers.now += 10
     assert workers.claim(at_once=30, together=True)[1].state == "nothing"
 
 
@@ -94,7 +98,9 @@ def test_both_the_rate_of_the_type_and_that_of_its_account_hold(workers: Workers
     workers.declare("toy", rate=Rate(100, 1.0), account="maker", account_rate=Rate(5, 1.0))
     workers.create("a", 1000)
     _, answer = workers.claim()
-    assert len(answer.data["permits"]) == 5
+    permits = answer.data["permits"]
+    assert len(permits) == 5
+    assert all(later - at > 200 for at, later in pairwise(permits))
 
 
 def test_whoever_commits_is_told_to_wait(workers: Workers) -> None:
@@ -211,7 +217,7 @@ def test_parked_jobs_of_a_held_type_get_no_ticket_and_go_on_when_it_opens(worker
     """A gate shuts while jobs are parked: what frees a place wakes none of them; the opening wakes the first."""
     workers.declare("toy", cap=1)
     for n in range(3):
-        workers.create(f"j{n}", 10)
+        workers.create(f"j{n}", 1)
     token, answer = workers.claim(at_once=1)
     while workers.tickets:
         workers.claim(at_once=1)
@@ -245,3 +251,34 @@ def test_what_is_parked_goes_by_a_purge_a_deadline_and_an_emptying(workers: Work
     assert answer is not None
     workers.done(token, answer)
     assert [ticket.job_id for ticket in workers.tickets] == ["j0"]
+
+
+def test_parked_jobs_take_turns(workers: Workers) -> None:
+    """First parked, first woken: with a cap of one each job has one chunk, then each its second."""
+    workers.declare("toy", cap=1)
+    workers.step("limits_declare", types=[["toy", workers.declared["toy"]]])
+    for n in range(3):
+        workers.create(f"j{n}", 10)
+    order = []
+    while workers.tickets and len(order) < 6:
+        token, answer = workers.claim(at_once=2, chunk_max=2)
+        if answer.state == "lease":
+            order.append(workers.ledger.client.hget(workers.ledger.keys("lease", token), "job").decode())
+            while workers.tickets:
+                assert workers.claim()[1].state == "nothing"
+            workers.done(token, answer)
+    assert order == ["j0", "j1", "j2"] * 2
+
+
+def test_planning_is_no_chunk(workers: Workers) -> None:
+    """A job is planned while the cap is used up, and one that is being planned takes no place from chunks."""
+    workers.declare("toy", cap=1)
+    workers.step("limits_declare", types=[["toy", workers.declared["toy"]]])
+    workers.create("big", 100)
+    assert workers.claim(at_once=1)[1].data["kind"] == "run"
+    for job in "ab":
+        workers.step("job_create", id=job, type="toy", priority=3, params="{}", attempts=4, backoff_ms=100)
+    planned = {ticket.job_id for ticket in workers.tickets}
+    assert planned == {"a", "b"}
+    assert [workers.claim()[1].data.get("kind") for _ in "ab"] == ["plan", "plan"]
+    assert workers.ledger.client.zcard(workers.ledger.keys("type_leases", "toy")) == 1

@@ -17,6 +17,7 @@ JOB = {
     "attempts": st.integers(1, 4),
     "backoff_ms": st.sampled_from([200, 2000]),
     "delay": st.sampled_from([None, None, None, 500, 30_000]),
+    "deadline": st.sampled_from([None, None, None, None, 3000, 60_000]),
     "fate": FATE,
 }
 
@@ -39,14 +40,22 @@ class Callers(World):
     @precondition(lambda self: len(self.model.jobs) < 5)
     @rule(**JOB)
     def submit(
-        self, kind: str, priority: int, total: int | None, attempts: int, backoff_ms: int, delay: int | None, fate: str
+        self,
+        kind: str,
+        priority: int,
+        total: int | None,
+        attempts: int,
+        backoff_ms: int,
+        delay: int | None,
+        deadline: int | None,
+        fate: str,
     ) -> None:
         priority = 1 if priority < 4 else 4  # so that the line is shared
         run_at = None if delay is None else self.now + delay
-        job = Job(self.new("job"), kind, priority, total, attempts, backoff_ms, run_at, FINISHES[kind])
+        job = Job(self.new("job"), kind, priority, total, attempts, backoff_ms, run_at, FINISHES[kind], deadline)
         answer = self.step(
             "job_create", fate, id=job.id, type=kind, priority=priority, params="{}", total=total, attempts=attempts,
-            backoff_ms=job.backoff_ms, run_at=run_at,
+            backoff_ms=job.backoff_ms, run_at=run_at, deadline_ms=deadline,
         )  # fmt: skip
         assert answer.state == "created"
         self.model.create(job, self.now)

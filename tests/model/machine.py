@@ -14,12 +14,13 @@ from hypothesis.stateful import precondition, rule
 
 from .disk import Disk
 from .limiting import Limiting
+from .removal import Removal
 from .repeats import Repeats
 from .steering import Steering
 from .world import CHOICE, FATE, LEASE_MS
 
 
-class LedgerMachine(Steering, Limiting, Repeats, Disk):
+class LedgerMachine(Steering, Limiting, Removal, Repeats, Disk):
     """All rules, and the end: without further faults all jobs end."""
 
     @precondition(lambda self: self.model.jobs)

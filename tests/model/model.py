@@ -69,6 +69,8 @@ class Job:
     backoff_ms: int
     run_at: int | None
     finishes: bool
+    deadline_ms: int | None = None  #: from its creation, or from its retry
+    deadline: int | None = None
     phase: str = "plan"
     status: set[str] = field(default_factory=set)  #: that it may have
     run: int = 1
@@ -117,6 +119,7 @@ class Model:
 
     def create(self, job: Job, now: int) -> None:
         self.jobs[job.id] = job
+        self._set_deadline(job, now)
         job.status = {"delayed"} if job.run_at is not None and job.run_at > now else {"waiting"}
         if job.total is not None:
             self._items(job, job.total)
@@ -130,6 +133,41 @@ class Model:
         self._let_go(job)
         self.settle(job)
         return True
+
+    def _set_deadline(self, job: Job, now: int) -> None:
+        job.deadline = None if job.deadline_ms is None else now + job.deadline_ms
+
+    def miss_deadline(self, job: Job, now: int) -> bool:
+        """Whether it is stopped for that. What has nothing left but its finish ends as it would have."""
+        if job.has_ended or job.deadline is None or now < job.deadline:
+            return False
+        job.deadline = None
+        if job.stops or job.phase == "finish":
+            return False
+        job.stops.add("failed")
+        self._let_go(job)
+        self.settle(job)
+        return True
+
+    def purge(self, kind: str) -> int:
+        """Those that wait, never began and are not held are cancelled. Answers how many."""
+        if self.gates & {"", kind}:
+            return 0
+        n = 0
+        for job in self.jobs.values():
+            if job.type == kind and job.status == {"waiting"} and not (job.begun or job.held or job.has_ended):
+                job.stops.add("cancelled")
+                self._end(job)
+                n += 1
+        return n
+
+    def restore(self, job: Job, line: int, now: int) -> None:
+        """It is as it was; tickets from before count no more, and its deadline counts anew."""
+        self.removed.discard(job.id)
+        self.jobs[job.id] = job
+        job.last = line
+        if not job.has_ended:
+            self._set_deadline(job, now)
 
     def _let_go(self, job: Job) -> None:
         job.held, job.run_at = False, None
@@ -194,7 +232,7 @@ class Model:
             return again
         return None
 
-    def retry(self, job: Job, codes: list[str] | None, picked: set[int] | None = None) -> int | None:
+    def retry(self, job: Job, codes: list[str] | None, now: int, picked: set[int] | None = None) -> int | None:
         """How many items will be run; None: refused."""
         again = self.to_do_again(job, codes, picked)
         if again is None:
@@ -207,6 +245,7 @@ class Model:
         job.result = job.run_at = None
         job.phase_failures = job.phase_deaths = 0
         job.status = {"waiting"}
+        self._set_deadline(job, now)
         job.phase = "plan" if job.total is None else "run" if again or not job.finishes else "finish"
         self.settle(job)
         return len(again)

@@ -90,7 +90,7 @@ class Steering(Callers, Deaths, Holders, Tickets):
             arguments |= {"picked": True, "blob": bits.to_bytes((job.total or 1) // 8 + 1, "big")}
         answer = self.act("job_retry", job, fate, **arguments)
         wrong = bool(picked) and any(job.items[i].may != {"failed"} for i in picked or ())
-        again = self.model.retry(job, codes, picked)
+        again = self.model.retry(job, codes, self.now, picked)
         if again is None:
             assert answer.state == ("not_failed" if wrong and job.has_ended else "refused"), f"{answer} of {job}"
         else:

@@ -29,6 +29,8 @@ PASSES = {
     "lease_renew",
     "lease_keep",
     "limits_wake",
+    "job_overdue",
+    "line_purge",  # a repeat goes on with the next jobs
 }
 
 FATES = ("told", "told", "sent", "sent", "unsent", "lost")  #: what becomes of the tickets of an answer

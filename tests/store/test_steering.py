@@ -103,6 +103,29 @@ def test_an_error_that_ends_a_held_job_ends_it(desk: Desk) -> None:
     assert desk.job("a").status == "failed"
 
 
+@pytest.mark.parametrize("how", ["cancelled", "fatal"])
+@pytest.mark.parametrize("gate", ["all", "type:toy"])
+def test_a_hold_of_all_does_not_keep_a_stopped_job_from_its_end(desk: Desk, gate: str, how: str) -> None:
+    """A job that is cancelled, or ends with an error, while its type is held still has its finish step."""
+    desk.create("a")
+    desk.create("b")
+    token = desk.claim("a")
+    desk.act("gate_set", gate=gate, shut=True)
+    if how == "cancelled":
+        desk.settle(token, done=[[0, 1]])
+        desk.act("job_cancel", id="a")
+    else:
+        desk.settle(token, fatal={"code": "no_credit", "message": "Top it up."})
+    finish = desk.claim("a")
+    desk.step("lease_finish", token=finish)
+    assert desk.job("a").status == ("cancelled" if how == "cancelled" else "failed")
+    late = desk.step(
+        "lease_claim", job="b", ticket=1, token="late", holder="h", hard_ms=60_000, finishes=True, first=4,
+        chunk_ms=2000, chunk_max=50,
+    )  # fmt: skip
+    assert late.state == "nothing"
+
+
 def test_a_promoted_job_is_said_to_wait(desk: Desk) -> None:
     """
     Whoever follows the events sees that a promoted job is delayed no more.

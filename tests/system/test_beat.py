@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from tests.toys import JOB_TYPES, Noop, Toy
 from vocaqueue import JobParams, JobType, QueueManager
-from vocaqueue.engine.beat import GIVEN_UP_MS, Firing
+from vocaqueue.engine.beat import GIVEN_UP_MS, LONGEST_SLEEP_S, Firing
 from vocaqueue.errors import VocaqueueError
 from vocaqueue.registry import Prepared
 from vocaqueue.store.ledger import Ledger
@@ -120,6 +121,24 @@ def test_two_who_see_the_same_run_make_one_job(queue: QueueManager) -> None:
     two.fire(made.id, due)
     two.submit(made.id, due, queue.now_ms())
     assert queue.jobs().total == 1
+
+
+def test_a_schedule_that_cannot_fire_is_said_once_and_keeps_nobody_busy(queue: QueueManager, caplog) -> None:
+    """
+    A time zone that this machine does not know: one line, a rest of a second between passes, and the others fire.
+    """
+    wrong, right = (queue.schedules.add(Noop(total=1), every_s=3600) for _ in range(2))
+    key = queue.ledger.keys("schedule", wrong.id)
+    data = json.loads(queue.ledger.client.hget(key, "data"))
+    queue.ledger.client.hset(
+        key, "data", json.dumps(data | {"every_s": None, "cron": "0 4 * * *", "time_zone": "No/Zone"})
+    )
+    make_due(queue, wrong.id, 2000)
+    make_due(queue, right.id, 1000)
+    firing = Firing(queue)
+    assert [firing.once(), firing.once()] == [LONGEST_SLEEP_S] * 2
+    assert [job.schedule_id for job in queue.jobs().items] == [right.id]
+    assert len([record for record in caplog.records if "cannot fire" in record.message]) == 1
 
 
 def test_a_schedule_that_cannot_be_submitted_says_why_and_goes_on(queue: QueueManager) -> None:

@@ -95,7 +95,7 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
     @blueprint.post("/schedules/<schedule_id>/run", role="operator")
     def run_schedule(schedule_id: str) -> Response:
         require_type(table.get(schedule_id).type)
-        requests.read(Nothing)
+        requests.read(requests.Nothing)
         job = table.run(schedule_id, created_by=identity().id).record
         return ok(whole(queue, job), 201, {"Location": url_for(".job", job_id=job.id)})
 
@@ -105,7 +105,3 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
             require(queue.job_types.get(name).role)
         except UnknownType:  # a type that went; its schedules may be put in order all the same
             require("operator")
-
-
-class Nothing(JobParams):
-    """A call that takes no fields."""

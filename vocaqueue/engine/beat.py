@@ -39,24 +39,30 @@ class Firing:
 
     def __init__(self, queue: QueueManager) -> None:
         self.queue, self.ledger = queue, queue.ledger
+        self._stuck: set[str] = set()  #: schedules that could not fire in the last pass
 
     def once(self) -> float:
         """One pass. Answers the seconds until there is something to do again."""
+        stuck: set[str] = set()
         for schedule_id, due_ms in self._pairs("schedule_due", self.queue.now_ms()):
             try:
                 self.fire(schedule_id, due_ms)
             except StoreUnavailable:
                 raise
             except Exception as error:  # the others go on; a zone that this machine does not know, for example
-                log.warning("the schedule %s cannot fire", schedule_id, exc_info=error)
+                stuck.add(schedule_id)
+                if schedule_id not in self._stuck:
+                    log.warning("the schedule %s cannot fire", schedule_id, exc_info=error)
+        self._stuck = stuck
         for name, decided_ms in self._pairs("firings", self.queue.now_ms() - OWED_MS):
             schedule_id, _, due = name.rpartition("@")
             self.submit(schedule_id, int(due), decided_ms)
         key = self.ledger.keys("schedule_due")
-        first = self.ledger.patiently(lambda: self.ledger.client.zrange(key, 0, 0, withscores=True), 0.5)
-        if not first:
+        first = self.ledger.patiently(lambda: self.ledger.client.zrange(key, 0, len(stuck), withscores=True), 0.5)
+        next_ms = next((int(at) for name, at in first if name.decode() not in stuck), None)
+        if next_ms is None:
             return LONGEST_SLEEP_S
-        wait_s = (int(first[0][1]) - self.queue.now_ms()) / 1000
+        wait_s = (next_ms - self.queue.now_ms()) / 1000
         return min(max(wait_s, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
 
     def fire(self, schedule_id: str, due_ms: int) -> None:

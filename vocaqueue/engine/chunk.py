@@ -50,7 +50,7 @@ class Chunk:
         self._stopped = False
         self._may_begin = threading.Event()
         self._may_begin.set()
-        self._idle_s = 0.0
+        self._idle_s, self._idle_until = 0.0, 0.0
         self._started_at = time.monotonic()
         self._threads = [
             threading.Thread(target=job_log.bound(ctx.log, target), daemon=True) for target in self._targets()
@@ -154,12 +154,17 @@ class Chunk:
                     return None
                 if wait_s > 0:
                     if not self._in_hand:
-                        self._idle_s += wait_s
+                        self._note_idle(now, now + wait_s)
                     return wait_s
             item = self.items[self.begun]
             self.begun += 1
             self._in_hand[item.index] = (item, now)
             return item
+
+    def _note_idle(self, since: float, until: float) -> None:
+        """Several threads may wait for one and the same permit."""
+        self._idle_s += max(0.0, until - max(since, self._idle_until))
+        self._idle_until = max(self._idle_until, until)
 
     def _next_item(self) -> Item | None:
         while isinstance(found := self._next(), float):

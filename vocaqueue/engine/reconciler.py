@@ -86,7 +86,7 @@ class Reconciler:
         self.reap()
         self.stop_overdue()
         self.wake()
-        self.wake_limited()
+        self.wake_limited(everybody=True)
         self.resend()
         self.flush_progress()
 
@@ -105,9 +105,9 @@ class Reconciler:
         """Give jobs whose time has come their ticket. Answers how many were touched."""
         return int(self._step("job_wake", rest_ms=REST_MS).data["woken"])
 
-    def wake_limited(self) -> None:
-        """Give jobs that waited for a rate their ticket, as many as may run by now."""
-        self._step("limits_wake")
+    def wake_limited(self, *, everybody: bool = False) -> None:
+        """Give jobs that waited for a rate their ticket, as many as may run by now; `everybody`: for a cap too."""
+        self._step("limits_wake", all=everybody or None)
 
     def resend(self) -> int:
         """Send what was not sent, and what the broker seems to have lost. Answers how many tickets left."""

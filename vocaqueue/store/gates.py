@@ -49,14 +49,12 @@ def ask(pipe: Any, ledger: Ledger) -> None:
     pipe.hgetall(ledger.keys("gate_reasons"))
 
 
-def read_answers(ledger: Ledger, names: list[bytes], reasons: dict[bytes, bytes]) -> Gates:
+def read_answers(ledger: Ledger, names: list[bytes], reasons: dict[bytes, bytes], *, patience_s: float) -> Gates:
+    """Where an account is held, two round trips more. Raises StoreUnavailable."""
     found = frozenset(name.decode() for name in names)
     accounts = {}
     if any(name.startswith("account:") for name in found):
-        client, keys = ledger.client, ledger.keys
-        types = [name.decode() for name in client.smembers(keys("types"))]
-        of_types = [client.hget(keys("limits", name), "account") for name in types]
-        accounts = {name: account.decode() for name, account in zip(types, of_types, strict=True) if account}
+        accounts = _accounts(ledger, patience_s)
     parsed = {name.decode(): json.loads(reason) for name, reason in reasons.items()}
     return Gates(found, {name: reason for name, reason in parsed.items() if name in found}, accounts)
 
@@ -67,4 +65,18 @@ def read(ledger: Ledger, patience_s: float) -> Gates:
         ask(pipe, ledger)
         return pipe.execute()
 
-    return read_answers(ledger, *ledger.patiently(once, patience_s))
+    return read_answers(ledger, *ledger.patiently(once, patience_s), patience_s=patience_s)
+
+
+def _accounts(ledger: Ledger, patience_s: float) -> dict[str, str]:
+    """The account of each type that has one."""
+
+    def once() -> dict[str, str]:
+        types = [name.decode() for name in ledger.client.smembers(ledger.keys("types"))]
+        pipe = ledger.client.pipeline(transaction=False)
+        for name in types:
+            pipe.hget(ledger.keys("limits", name), "account")
+        return {name: account.decode() for name, account in zip(types, pipe.execute(), strict=True) if account}
+
+    found: dict[str, str] = ledger.patiently(once, patience_s)
+    return found

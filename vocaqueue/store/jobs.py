@@ -50,7 +50,9 @@ class Jobs:
         raw, errors, *gates = self.ledger.patiently(read, self.patience_s)
         if not raw:
             raise JobNotFound(job_id)
-        job = held(record(raw, self._named(job_id, errors)), read_answers(self.ledger, *gates))
+        job = held(
+            record(raw, self._named(job_id, errors)), read_answers(self.ledger, *gates, patience_s=self.patience_s)
+        )
         return explain(self.ledger, [job], self.patience_s)[0]
 
     def gates(self) -> Gates:
@@ -63,7 +65,8 @@ class Jobs:
         if not unnamed:
             return errors
         indexes = [int(entry[0]) for entry in unnamed]
-        known = self.client.exists(self.keys("items", job_id))
+        key = self.keys("items", job_id)
+        known = self.ledger.patiently(lambda: self.client.exists(key), self.patience_s)
         ids = read_ids(self.ledger, job_id, indexes) if known else list(map(str, indexes))
         for entry, item_id in zip(unnamed, ids, strict=True):
             entry[1] = entry[2] = item_id
@@ -121,7 +124,7 @@ class Jobs:
             return pipe.execute()
 
         *found, names_held, reasons = self.ledger.patiently(read_all, self.patience_s)
-        answers, gates = iter(found), read_answers(self.ledger, names_held, reasons)
+        answers, gates = iter(found), read_answers(self.ledger, names_held, reasons, patience_s=self.patience_s)
         everything = {status.value: next(answers) for status in JobStatus}
         by_type: dict[str, dict[str, int]] = {}
         for name in names:
@@ -134,8 +137,15 @@ class Jobs:
 
     def _hold(self, name: str, counts: dict[str, int], everything: dict[str, int]) -> None:
         """Move what stands still from `waiting` and `active` to `paused`; jobs that still have a chunk in hand stay."""
-        tokens = self.client.zrange(self.keys("type_leases", name), 0, -1)
-        leases = [self.client.hmget(self.keys("lease", token.decode()), "job", "left") for token in tokens]
+
+        def read_leases() -> Any:
+            tokens = self.client.zrange(self.keys("type_leases", name), 0, -1)
+            pipe = self.client.pipeline(transaction=False)
+            for token in tokens:
+                pipe.hmget(self.keys("lease", token.decode()), "job", "left")
+            return pipe.execute()
+
+        leases = self.ledger.patiently(read_leases, self.patience_s)
         in_hand = {job for job, left in leases if job and int(left)}
         active = min(len(in_hand), counts["active"])
         for before, after in (("waiting", 0), ("active", active)):
@@ -159,7 +169,10 @@ class Jobs:
 
     def _indexes_seen_through(self, gates: Gates, types: Sequence[str], statuses: Sequence[JobStatus]) -> list[str]:
         """Of what is held, `waiting` and `active` are listed as `paused`, also while a chunk still runs."""
-        names = types or [name.decode() for name in self.client.smembers(self.keys("types"))]
+        names = types
+        if not names:
+            stored = self.ledger.patiently(lambda: self.client.smembers(self.keys("types")), self.patience_s)
+            names = [name.decode() for name in stored]
         found = []
         for name in dict.fromkeys(names):
             shut = gates.is_shut(name)

@@ -169,8 +169,13 @@ class Ledger:
             log.warning("no word from the server on whether the write is on disk", extra={"reason": str(error)})
 
     def now_ms(self) -> int:
-        seconds, micros = self.client.time()
-        return int(seconds) * 1000 + int(micros) // 1000
+        return ms_of(self.client.time())
+
+
+def ms_of(time: tuple[int, int]) -> int:
+    """The answer of TIME, as steps count it."""
+    seconds, micros = time
+    return int(seconds) * 1000 + int(micros) // 1000
 
 
 def _answer(raw: Any) -> Answer:

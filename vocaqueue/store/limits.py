@@ -8,7 +8,7 @@ from typing import Any
 
 from ..job import iso
 from ..rates import Rate
-from .ledger import Ledger
+from .ledger import Ledger, ms_of
 
 MARGIN = 0.97  #: as in lua/lib/limits.lua
 SOON_MS = 500  #: likewise: whose next permit is due by then may run
@@ -82,13 +82,15 @@ def read_types(ledger: Ledger, names: Iterable[str], patience_s: float) -> dict[
 
     def read() -> Any:
         pipe = ledger.client.pipeline(transaction=False)
+        pipe.time()
         for name in types:
             pipe.hmget(keys("limits", name), "account", "cap")
             pipe.zcard(keys("type_leases", name))
             pipe.hgetall(keys("cell", f"type:{name}"))
-        return ledger.now_ms(), pipe.execute()
+        return pipe.execute()
 
-    now, found = ledger.patiently(read, patience_s)
+    time, *found = ledger.patiently(read, patience_s)
+    now = ms_of(time)
     accounts = read_accounts(ledger, {raw[0].decode() for raw in found[::3] if raw[0]}, patience_s)
     limits = {}
     for at, name in enumerate(types):
@@ -112,12 +114,13 @@ def read_accounts(ledger: Ledger, names: Iterable[str], patience_s: float) -> di
 
     def read() -> Any:
         pipe = ledger.client.pipeline(transaction=False)
+        pipe.time()
         for name in known:
             pipe.hgetall(ledger.keys("cell", f"account:{name}"))
-        return ledger.now_ms(), pipe.execute()
+        return pipe.execute()
 
-    now, found = ledger.patiently(read, patience_s)
-    return {name: _cell(raw, now) for name, raw in zip(known, found, strict=True)}
+    time, *found = ledger.patiently(read, patience_s)
+    return {name: _cell(raw, ms_of(time)) for name, raw in zip(known, found, strict=True)}
 
 
 def _cell(raw: Mapping[bytes, bytes], now_ms: int) -> Cell:

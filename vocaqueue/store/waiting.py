@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..job import JobRecord, JobStatus, Priority
-from .ledger import Ledger
+from .ledger import Ledger, ms_of
 from .limits import Cell, TypeLimits, read_types
 
 SLOT_SILENT_MS = 20_000  #: a worker that has not said for so long that it is there does not count
@@ -31,7 +31,7 @@ class _Place:
 
 
 def explain(ledger: Ledger, jobs: Sequence[JobRecord], patience_s: float) -> list[JobRecord]:
-    """The same jobs; those that are ready and stand still know why. Two round trips, none if there is no such job."""
+    """The same jobs; those that are ready and stand still know why. Four round trips at most, or none."""
     standing = [job for job in jobs if job.status in STANDING and not job.in_hand and job.wait_reason is None]
     if not standing:
         return list(jobs)
@@ -89,15 +89,17 @@ def _read_types(ledger: Ledger, names: list[str], patience_s: float) -> dict[str
 
     def read() -> Any:
         pipe = ledger.client.pipeline(transaction=False)
+        pipe.time()
         for name in names:
             pipe.hvals(keys("slots", name))
             for priority in Priority:
                 pipe.zcard(keys("line", name, int(priority)))
                 pipe.zcard(keys("backlog", name, int(priority)))
-        return ledger.now_ms(), pipe.execute()
+        return pipe.execute()
 
     limits = read_types(ledger, names, patience_s)
-    now, found = ledger.patiently(read, patience_s)
+    time, *found = ledger.patiently(read, patience_s)
+    now = ms_of(time)
     width = 1 + 2 * len(Priority)
     types = {}
     for at, name in enumerate(names):

@@ -32,7 +32,7 @@ local function no_more_may_run()
   local cap = limits_of(j.type).cap
   return cap ~= nil and redis.call('ZCARD', K.type_leases .. j.type) >= cap or permits_due(j.type) == 0
 end
-if is_shut(j.type) or j.phase == 'run' and no_more_may_run() then
+if is_barred(j) or j.phase == 'run' and no_more_may_run() then
   settle_line(j)
   return answer({ state = 'nothing' })
 end

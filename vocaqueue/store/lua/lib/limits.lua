@@ -10,6 +10,7 @@ local MARGIN = 0.97 -- with no burst; so that a start which is a little late lea
 local LATE_SHARE = 0.9 -- of that margin may be used up by lateness
 local CUT, CUT_AGAIN, AGAIN_MS = 0.94, 0.75, 2000 -- multiplicative down, and once more when it was not enough
 local NEAR, CLIMB, PROBE, PROBE_GROWS, PROBE_MOST = 0.97, 0.02, 0.0003, 1.15, 0.25 -- additive up, as shares of the ceiling and second
+local FORGOTTEN = 10 -- times the ceiling
 local CELL_NUMBERS = { 'max', 'window_ms', 'burst', 'tat', 'shut', 'rate', 'ceiling', 'cut_at', 'up_at', 'step' }
 
 local known_limits = {}
@@ -41,7 +42,8 @@ local function climb(c)
     end
   end
   c.up_at = c.up_at + seconds * 1000
-  if c.max and c.rate >= c.max * 1000 / c.window_ms then c.rate = nil end -- back at what was configured
+  -- Back at what was configured; where nothing was, so far from where it was refused that it says nothing any more.
+  if c.rate >= (c.max and c.max * 1000 / c.window_ms or FORGOTTEN * c.ceiling) then c.rate = nil end
   cell_save(c, 'rate', 'up_at', 'step')
 end
 
@@ -64,8 +66,13 @@ local function cell_load(name)
   end
   if c.rate then c.interval = math.max(c.interval, 1000 / c.rate) end
   if c.interval == 0 and (c.shut or 0) <= now then return nil end
-  -- Nothing is granted further ahead; what is, was before the clock was set back.
-  c.tat = math.min(c.tat or 0, now + HORIZON_MS + c.interval + c.lead)
+  -- Nothing is granted further ahead; what is, was before the clock was set back. Written down, or it would go on moving ahead of us.
+  local most = now + HORIZON_MS + c.interval + c.lead
+  c.tat = c.tat or 0
+  if c.tat > most then
+    c.tat = most
+    cell_save(c, 'tat')
+  end
   return c
 end
 
@@ -98,7 +105,7 @@ local function permits_due(type_name)
     local due = next_permit(c)
     at = math.max(at, due)
     if due > now + SOON_MS then n = 0
-    elseif c.interval > 0 then n = math.min(n, math.floor((now + HORIZON_MS - due) / c.interval - 0.001) + 1) end
+    elseif c.interval > 0 then n = math.min(n, math.floor((now + HORIZON_MS + c.lead - math.max(c.tat, due)) / c.interval - 0.001) + 1) end
   end
   return n, at - SOON_MS
 end
@@ -157,14 +164,18 @@ local function refused(type_name, since, after_ms, pace)
 end
 
 local function cell_set(name, rate, by_hand)
-  local tat = tonumber(redis.call('HGET', K.cell .. name, 'tat') or '') or 0
+  local before = cell_load(name)
   redis.call('HSET', K.cell .. name, 'max', has(rate) and int(rate.max) or '', 'window_ms', has(rate) and tostring(rate.window_ms) or '',
     'burst', has(rate) and int(rate.burst or 0) or '')
   if by_hand then
     redis.call('HSET', K.cell .. name, 'set', '1')
     redis.call('HDEL', K.cell .. name, 'rate', 'ceiling', 'cut_at', 'up_at', 'step') -- what was learned was of another rate
   end
-  if has(rate) then redis.call('HSET', K.cell .. name, 'tat', string.format('%.4f', math.min(tat, now + rate.window_ms / rate.max))) end
+  if has(rate) and before then -- permits are out already, up to a second ahead: the first new one keeps its distance to the last of them
+    local last = math.max(now, before.tat - before.interval - before.lead)
+    local tat = math.min(before.tat, last + rate.window_ms / rate.max / MARGIN)
+    redis.call('HSET', K.cell .. name, 'tat', string.format('%.4f', tat))
+  end
   forget_limits()
 end
 

@@ -40,6 +40,11 @@ local function is_shut(type_name)
   return (gates[1] or gates[2] or gates[3]) and true or false
 end
 
+-- Whether all that is left of a job that is being stopped is its finish step. It waits for no gate and no place in line.
+local function is_ending(j) return j.phase == 'finish' and has(j.stop) end
+
+local function is_barred(j) return is_shut(j.type) and not is_ending(j) end
+
 -- Whether a chunk that runs should begin no further item: its type was held, or a provider has asked everybody to wait.
 local function must_wait(type_name)
   for _, c in ipairs(limits_of(type_name).cells) do
@@ -112,7 +117,7 @@ end
 
 local function join_line(j)
   local name = line_name(j)
-  if is_shut(j.type) then -- parked where it will be found in its turn; a ticket that is on its way does not count
+  if is_barred(j) then -- parked where it will be found in its turn; a ticket that is on its way does not count
     put(j, 'last', j.line)
     ticket_used(j)
     redis.call('SADD', K.lines, name)
@@ -123,6 +128,10 @@ local function join_line(j)
   end
   if j.line > j.last then return end
   redis.call('SADD', K.lines, name)
+  if is_ending(j) then
+    redis.call('ZREM', K.backlog .. name, j.id)
+    redis.call('ZADD', K.line .. name, j.turn, j.id)
+  end
   if redis.call('ZSCORE', K.line .. name, j.id) then return admit(j) end
   -- The one with the lowest turn goes first, also if it comes later.
   redis.call('ZADD', K.backlog .. name, j.turn, j.id)

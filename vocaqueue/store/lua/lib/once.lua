@@ -26,6 +26,6 @@ local function let_go(j)
   if has(j.unique) and redis.call('HGET', K.unique .. j.type, j.unique) == j.id then
     redis.call('HDEL', K.unique .. j.type, j.unique)
   end
-  if has(j.idem) and is_own_key(j) then redis.call('EXPIRE', K.idempotency .. j.idem, REPEATS_KNOWN_S) end
+  if has(j.idem) and is_own_key(j) then redis.call('EXPIRE', K.idempotency .. j.idem, REPEATS_KNOWN_S, 'NX') end
   redis.call('ZREM', K.deadlines, j.id)
 end

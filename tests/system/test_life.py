@@ -56,6 +56,23 @@ def test_async_items_run_at_once(running: System, tmp_path: Path) -> None:
     assert max(times) - min(times) < 10.0
 
 
+def test_what_cannot_be_kept_is_a_failure(running: System, tmp_path: Path) -> None:
+    """Half a letter in an error, a wait without end, a result that is no JSON: each ends with a reason."""
+    log = str(tmp_path / "calls")
+    job = running.queue.add(Toy(ids=["odd", "nonsense", "ok"], log=log, fail={i: [i] for i in ("odd", "nonsense")}))
+    job.wait(60)
+    said = {error.item_id: (error.code, error.message) for error in job.progress.errors}
+    assert said["odd"] == ("unexpected_error", "ValueError: half a letter: ?")
+    assert said["nonsense"] == ("unexpected_error", "ValueError: retry_after_s must be a number of seconds, not inf")
+    assert job.progress.completed == 1
+    phased = running.queue.add(Phased(total=3, log=str(tmp_path / "phases"), finish=["nonsense"]))
+    with pytest.raises(JobFailed, match="must be JSON"):
+        phased.wait(60)
+    below = running.queue.add(Noop(total=-1))
+    with pytest.raises(JobFailed, match="the total of a Plan must be a whole number"):
+        below.wait(60)
+
+
 def test_plan_and_finish_are_tried_again(running: System, tmp_path: Path) -> None:
     """A plan that raises and a finish whose child dies are run again, and the result is adopted once."""
     log = str(tmp_path / "calls")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.toys import Bulk, Noop, Parallel, Phased, Toy, Unloadable, calls
-from vocaqueue import JobCancelled, JobFailed
+from vocaqueue import JobCancelled, JobFailed, WrongStatus
 
 from .systems import System, until
 
@@ -36,6 +36,8 @@ def test_outcomes_are_counted_and_retried(running: System, tmp_path: Path) -> No
     tries = Counter(what for what, _, _ in calls(log))
     assert (tries["i1"], tries["i2"], tries["i3"], tries["i4"]) == (2, 4, 1, 1)
     assert {e.item_id: (e.code, e.attempts) for e in progress.errors} == {"i2": ("flaky", 4), "i3": ("bad_item", 1)}
+    with pytest.raises(WrongStatus, match="flakey would leave nothing to do"):
+        running.queue.retry(job.id, codes=["flakey"])
 
 
 def test_a_fatal_error_ends_the_job(running: System, tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ class Steering(QueueBase):
             DuplicateJob: It has its parameters to itself, and another job took them meanwhile.
         """
         why = "only a job that has ended with something failed or not done can be retried"
+        if codes is not None:
+            why += f", and codes chooses among its failures; {', '.join(codes)} would leave nothing to do"
         return self._steer("job_retry", job_id, why, codes=None if codes is None else list(codes))
 
     def promote(self, job_id: str) -> Job:

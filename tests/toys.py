@@ -90,6 +90,10 @@ def act(step: str) -> Outcome:
             raise TimeoutError("no answer")
         case "raise":
             raise ValueError("a surprise")
+        case "odd":  # as in a file's name that is not UTF-8
+            raise ValueError("half a letter: \udc80")
+        case "nonsense":
+            return Outcome.failed("busy", "Later.", retryable=True, retry_after_s=float("inf"))
         case "fatal":
             raise JobFatal("no_credit", "The account has no credit. Top it up, then retry the job.")
         case "kill":
@@ -196,7 +200,7 @@ class PhasedHandler(NoopHandler):
         params: Phased = ctx.params  # type: ignore[assignment]
         note(params.log, "finish")
         self._act(params.finish, params.log, "finish")
-        return {"rows": ctx.counts["completed"]}
+        return {"rows": {1, 2}} if params.finish == ["nonsense"] else {"rows": ctx.counts["completed"]}
 
     @staticmethod
     def _act(steps: list[str], log: str, what: str) -> None:

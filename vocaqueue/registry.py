@@ -22,10 +22,10 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 class JobParams(BaseModel):
-    """Base of every type's parameters: camelCase outside, snake_case inside, unknown fields refused."""
+    """Base of every type's parameters: camelCase outside, snake_case inside, unknown fields and infinity refused."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False
     )
 
 

@@ -70,6 +70,7 @@ def test_run_now(client, queue):
         ({"cron": "0 3 * *"}, "cron"),
         ({"cron": None}, "cron"),
         ({"everySeconds": 5}, "everySeconds"),
+        ({"cron": None, "everySeconds": True}, "everySeconds"),
         ({"cron": None, "everySeconds": 0}, "everySeconds"),
         ({"cron": None, "everySeconds": 1.5}, "everySeconds"),
         ({"timeZone": "Mars/Olympus"}, "timeZone"),

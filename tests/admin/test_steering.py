@@ -16,7 +16,8 @@ def test_a_waiting_job_is_held_hurried_and_stopped(client, queue):
     assert client.post(f"/jobs/{job_id}/resume", {}).json["data"]["status"] == "waiting"
     changed = client.call("PATCH", f"/jobs/{job_id}", json={"priority": 1}).json["data"]
     assert (changed["id"], changed["priority"]) == (job_id, "critical")
-    assert client.post(f"/jobs/{job_id}/cancel").json["data"]["status"] == "cancelled"
+    stopped = client.post(f"/jobs/{job_id}/cancel").json["data"]
+    assert (stopped["status"], stopped["cancelRequested"]) == ("cancelled", False)
     again = client.post(f"/jobs/{job_id}/retry").json["data"]
     assert (again["status"], again["attemptsMade"]) == ("waiting", 2)
     assert [(run["attempt"], run["status"]) for run in again["runs"]] == [(1, "cancelled")]

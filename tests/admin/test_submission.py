@@ -292,6 +292,10 @@ def test_options_that_make_no_sense(queue, options, field):
         ({"deadlineSeconds": "soon"}, "deadlineSeconds"),
         ({"deadlineSeconds": 10, "delay": 20}, "deadlineSeconds"),
         ({"unique": "perhaps"}, "unique"),
+        ({"delay": True}, "delay"),
+        ({"deadlineSeconds": True}, "deadlineSeconds"),
+        ({"priority": True}, "priority"),
+        ({"runAt": 1}, "runAt"),
         ({"runAt": "9999-01-01T00:00:00Z"}, "runAt"),
         ({"runAt": "2026-01-01T00:00:00Z", "delay": 1}, "runAt"),
     ],
@@ -302,6 +306,16 @@ def test_fields_that_make_no_sense(client, body, field):
     """
     answer = client.post("/jobs/noop", {"total": 1} | body)
     assert (answer.status_code, answer.json["error"]["details"][0]["field"]) == (422, field), answer.json
+
+
+def test_no_job_holds_what_json_cannot_say(client, queue):
+    """
+    A number that is read as infinity is 422 that names it: an answer that holds one could be read by nobody.
+    """
+    body = b'{"ids": ["a"], "seconds": 1e999}'
+    answer = client.call("POST", "/jobs/toy", data=body, content_type="application/json")
+    assert (answer.status_code, answer.json["error"]["details"][0]["field"]) == (422, "seconds")
+    assert total(queue) == 0
 
 
 def test_the_rest_is_still_to_come(client):

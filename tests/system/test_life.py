@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.toys import Bulk, Noop, Parallel, Phased, Toy, Unloadable, calls
-from vocaqueue import JobCancelled, JobFailed
+from vocaqueue import JobCancelled, JobFailed, WrongStatus
 
 from .systems import System, until
 
@@ -36,6 +36,8 @@ def test_outcomes_are_counted_and_retried(running: System, tmp_path: Path) -> No
     tries = Counter(what for what, _, _ in calls(log))
     assert (tries["i1"], tries["i2"], tries["i3"], tries["i4"]) == (2, 4, 1, 1)
     assert {e.item_id: (e.code, e.attempts) for e in progress.errors} == {"i2": ("flaky", 4), "i3": ("bad_item", 1)}
+    with pytest.raises(WrongStatus, match="flakey would leave nothing to do"):
+        running.queue.retry(job.id, codes=["flakey"])
 
 
 def test_a_fatal_error_ends_the_job(running: System, tmp_path: Path) -> None:
@@ -54,6 +56,23 @@ def test_async_items_run_at_once(running: System, tmp_path: Path) -> None:
     running.queue.add(Parallel(ids=[f"i{n}" for n in range(100)], seconds=0.2, log=log)).wait(60)
     times = [at for _, _, at in calls(log)]
     assert max(times) - min(times) < 10.0
+
+
+def test_what_cannot_be_kept_is_a_failure(running: System, tmp_path: Path) -> None:
+    """Half a letter in an error, a wait without end, a result that is no JSON: each ends with a reason."""
+    log = str(tmp_path / "calls")
+    job = running.queue.add(Toy(ids=["odd", "nonsense", "ok"], log=log, fail={i: [i] for i in ("odd", "nonsense")}))
+    job.wait(60)
+    said = {error.item_id: (error.code, error.message) for error in job.progress.errors}
+    assert said["odd"] == ("unexpected_error", "ValueError: half a letter: ?")
+    assert said["nonsense"] == ("unexpected_error", "ValueError: retry_after_s must be a number of seconds, not inf")
+    assert job.progress.completed == 1
+    phased = running.queue.add(Phased(total=3, log=str(tmp_path / "phases"), finish=["nonsense"]))
+    with pytest.raises(JobFailed, match="must be JSON"):
+        phased.wait(60)
+    below = running.queue.add(Noop(total=-1))
+    with pytest.raises(JobFailed, match="the total of a Plan must be a whole number"):
+        below.wait(60)
 
 
 def test_plan_and_finish_are_tried_again(running: System, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.toys import Noop, Toy, calls
+from vocaqueue.store.ledger import Ticket
 
 from .systems import System, until
 
@@ -42,6 +43,17 @@ def test_doubled_tickets_make_no_second_chain(system: System, tmp_path: Path) ->
     system.reconciler()
     job.wait(30)
     assert len(calls(log)) == 100
+
+
+def test_a_ticket_of_an_unknown_type_is_said_once(system: System, caplog: pytest.LogCaptureFixture) -> None:
+    """A process that cannot send the tickets of a type says so, once, as the type's jobs stand still."""
+    office = system.queue._office
+    tickets = [Ticket(f"nobodys-{n}", 1, "nobodys", 3) for n in range(2)]
+    assert office.send(tickets) == office.send(tickets) == []
+    assert [record.getMessage() for record in caplog.records if "nobodys" in record.getMessage()] == [
+        "tickets of nobodys, such as that of nobodys-0, stay in the outbox: this process does not know the type; "
+        "restart it with the code and the VOCAQUEUE_JOB_TYPES of the system"
+    ]
 
 
 def test_a_job_that_was_submitted_while_the_broker_refused(system: System) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from flask import Response, request, send_file, url_for
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import NotFound, UnsupportedMediaType
@@ -37,10 +37,12 @@ _UPLOAD = to_camel(UPLOAD_FIELD)
 class General(JobParams):
     """What every job may be given beside its type's own parameters."""
 
-    priority: str | int = "normal"
-    delay: float | None = Field(None, ge=0, le=FARTHEST_S, description="Seconds before which it must not start.")
-    run_at: AwareDatetime | None = Field(None, description="Not before this time.")
-    deadline_seconds: float | None = Field(
+    priority: requests.Level = "normal"
+    delay: requests.Number | None = Field(
+        None, ge=0, le=FARTHEST_S, description="Seconds before which it must not start."
+    )
+    run_at: requests.Time | None = Field(None, description="Not before this time.")
+    deadline_seconds: requests.Number | None = Field(
         None, gt=0, le=FARTHEST_S, description="Seconds from now within which it must have ended, else it fails."
     )
     unique: bool | None = Field(

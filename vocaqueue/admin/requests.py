@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from flask import request
-from pydantic import ValidationError
+from pydantic import AwareDatetime, BeforeValidator, ValidationError
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
@@ -21,6 +22,25 @@ BULK_BODY_BYTES = 8 * 1024**2  #: 100,000 ids
 UPLOAD_BODY_BYTES = 2 * 1024**3 + SMALL_BODY_BYTES  #: of a file, with the fields beside it
 LAST_PAGE = 1_000_000
 _HALF_LETTER = re.compile("[\ud800-\udfff\0]")
+
+
+def _no_switch(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("true and false stand for no number")
+    return value
+
+
+def _text(value: Any) -> Any:
+    if not isinstance(value, str | datetime):
+        raise ValueError("a time is a text, such as 2030-01-31T09:00:00+09:00")
+    return value
+
+
+#: JSON's true would pass as 1. A form's fields are texts, so numbers in text are taken.
+Number = Annotated[float, BeforeValidator(_no_switch)]
+Whole = Annotated[int, BeforeValidator(_no_switch)]
+Level = Annotated[str | int, BeforeValidator(_no_switch)]
+Time = Annotated[AwareDatetime, BeforeValidator(_text)]
 
 
 def json_body() -> dict[str, Any]:

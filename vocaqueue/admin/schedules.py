@@ -13,6 +13,7 @@ from . import requests
 from .guard import GuardedBlueprint, identity, require
 from .jobs import whole
 from .payloads import ok, page
+from .requests import Level, Whole
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -24,9 +25,9 @@ class NewSchedule(JobParams):
         default_factory=dict, description="As for POST /jobs/{type}; a filter is resolved each time."
     )
     name: str | None = Field(None, max_length=200)
-    priority: str | int = "normal"
+    priority: Level = "normal"
     cron: str | None = Field(None, description="minute hour day-of-month month day-of-week, in the time zone.")
-    every_seconds: int | None = Field(None, description="In place of cron; counted from full hours and days, UTC.")
+    every_seconds: Whole | None = Field(None, description="In place of cron; counted from full hours and days, UTC.")
     time_zone: str | None = Field(None, description="IANA name; left out: the system's.")
     enabled: bool = True
 
@@ -36,9 +37,9 @@ class Change(JobParams):
 
     params: dict[str, Any] | None = None
     name: str | None = Field(None, max_length=200)
-    priority: str | int | None = None
+    priority: Level | None = None
     cron: str | None = None
-    every_seconds: int | None = None
+    every_seconds: Whole | None = None
     time_zone: str | None = None
     enabled: bool | None = None
 

@@ -33,7 +33,7 @@ class Retry(JobParams):
 
 
 class Change(JobParams):
-    priority: str | int = Field(description="critical, high, normal, low, or 1 to 4.")
+    priority: requests.Level = Field(description="critical, high, normal, low, or 1 to 4.")
 
 
 class Action(JobParams):

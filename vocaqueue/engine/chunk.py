@@ -19,7 +19,7 @@ from typing import Any
 from ..handler import Context, Handler
 from ..outcome import Item, JobFatal, Kind, Outcome
 from ..registry import Limits
-from . import job_log
+from . import answers, job_log
 from .permits import Permits
 
 log = logging.getLogger("vocaqueue.job")
@@ -190,7 +190,7 @@ class Chunk:
             while (item := take()) is not None:
                 slot[0] = item.id
                 try:
-                    outcome = self._checked(self.handler.run(item, self.ctx))
+                    outcome = answers.outcome(self.handler.run(item, self.ctx))
                 except JobFatal as error:
                     self._end_job(error, item)
                     return
@@ -207,7 +207,7 @@ class Chunk:
                 slot[0] = item.id
                 try:
                     async with asyncio.timeout(self.limits.item_timeout_s) as box:
-                        outcome = self._checked(await self.handler.run(item, self.ctx))
+                        outcome = answers.outcome(await self.handler.run(item, self.ctx))
                 except TimeoutError as error:  # ours, or the handler's own
                     outcome = (
                         self._timed_out(self.limits.item_timeout_s) if box.expired() else self._unexpected(item, error)
@@ -245,7 +245,7 @@ class Chunk:
                 now = time.monotonic()
                 self._in_hand = {item.index: (item, now) for item in self.items}
             try:
-                outcomes = [self._checked(outcome) for outcome in self.handler.run_chunk(self.items, self.ctx)]
+                outcomes = [answers.outcome(outcome) for outcome in self.handler.run_chunk(self.items, self.ctx)]
                 if len(outcomes) != len(self.items):
                     raise RuntimeError(f"run_chunk answered {len(outcomes)} outcomes for {len(self.items)} items")
             except JobFatal as error:
@@ -266,15 +266,10 @@ class Chunk:
             self._stopped = True
 
     @staticmethod
-    def _checked(outcome: object) -> Outcome:
-        if not isinstance(outcome, Outcome):
-            raise TypeError(f"a handler must answer an Outcome, not {type(outcome).__name__}")
-        return outcome
-
-    @staticmethod
     def _timed_out(after_s: float) -> Outcome:
         return Outcome.failed("timed_out", f"It did not end within {after_s:.0f} s.", retryable=True)
 
     def _unexpected(self, item: Item, error: BaseException) -> Outcome:
         log.warning("item %s of %s failed", item.id, self.ctx.job_id, exc_info=error)
-        return Outcome.failed("unexpected_error", f"{type(error).__name__}: {error}"[:500], retryable=True)
+        message = answers.text(f"{type(error).__name__}: {error}", 500)
+        return Outcome.failed("unexpected_error", message, retryable=True)

@@ -18,11 +18,12 @@ from typing import Any
 
 from ..errors import BadSettings, StoreUnavailable
 from ..handler import Context, Handler
-from ..outcome import Item, JobFatal, Plan
+from ..outcome import Item, JobFatal
 from ..registry import JobType
 from ..store.items import read_ids
 from ..store.jobs import record
 from ..store.ledger import Answer
+from . import answers
 from .chunk import Chunk, Result
 from .holder import ITEMS_PER_COMMIT, Holder
 from .job_log import JobLog, JobLogger, bound
@@ -141,7 +142,7 @@ class _Run:
         try:
             items = bound(self.ctx.log, lambda: self._items(claimed))()
         except JobFatal as error:
-            self._commit(None, [], close=True, fatal={"code": error.code, "message": error.message})
+            self._commit(None, [], close=True, fatal=answers.fatal(error))
             return
         except Exception as error:
             log.exception("the items of %s could not be read", self.ctx.job_id)
@@ -157,7 +158,7 @@ class _Run:
         while chunk.has_results:  # the last one closes
             self._commit(chunk, results)
             results = chunk.drain(ITEMS_PER_COMMIT)
-        fatal = None if chunk.fatal is None else {"code": chunk.fatal.code, "message": chunk.fatal.message}
+        fatal = None if chunk.fatal is None else answers.fatal(chunk.fatal)
         self._commit(chunk, results, close=True, fatal=fatal)
         try:
             self.holder.tell_sent()
@@ -260,7 +261,7 @@ class _Run:
     def _items(self, claimed: Sequence[Sequence[int]]) -> list[Item]:
         indexes = [index for start, end in claimed for index in range(start, end)]
         if self.job_type.items is None:
-            return self.code.load(indexes, self.ctx)
+            return answers.items(self.code.load(indexes, self.ctx), indexes)
         ids = read_ids(self.runtime.ledger, self.ctx.job_id, indexes, patience_s=CLAIM_PATIENCE_S)
         names = self.code.names(ids, self.ctx)
         return [Item(index, id_, None, names.get(id_, "")) for index, id_ in zip(indexes, ids, strict=True)]
@@ -301,16 +302,20 @@ class _Run:
 
     def _adopt(self, kind: str, result: Any) -> None:
         if isinstance(result, JobFatal):
-            self._end("lease_fail", code=result.code, message=result.message, final=True)
+            self._end("lease_fail", **answers.fatal(result), final=True)
         elif isinstance(result, BaseException):
             self.ctx.log.error("the %s step of %s failed", kind, self.ctx.job_id, exc_info=result)
-            self._end("lease_fail", code=f"{kind}_failed", message=f"{type(result).__name__}: {result}"[:500])
-        elif kind == "plan" and not isinstance(result, Plan):
-            self._end("lease_fail", code="plan_failed", message="plan must answer a Plan", final=True)
-        elif kind == "plan":
-            self._end("lease_plan", total=result.total, source=json.dumps(result.source))
+            self._end(
+                "lease_fail", code=f"{kind}_failed", message=answers.text(f"{type(result).__name__}: {result}", 500)
+            )
         else:
-            self._end("lease_finish", result=None if result is None else json.dumps(result, ensure_ascii=False))
+            try:
+                step, told = _told(kind, result)
+            except (TypeError, ValueError) as error:  # the same again at each try
+                message = answers.text(error, answers.MESSAGE_CHARACTERS)
+                self._end("lease_fail", code=f"{kind}_failed", message=message, final=True)
+            else:
+                self._end(step, **told)
 
     def _end(self, step: str, **arguments: Any) -> None:
         self._tell_log()
@@ -322,6 +327,14 @@ class _Run:
                     _retire("the ledger is away")
             else:
                 return
+
+
+def _told(kind: str, result: Any) -> tuple[str, dict[str, Any]]:
+    """The step that adopts what a plan or finish answered, and its arguments. Raises TypeError or ValueError."""
+    if kind == "plan":
+        total, source = answers.plan(result)
+        return "lease_plan", {"total": total, "source": source}
+    return "lease_finish", {"result": None if result is None else answers.json_text(result, "what finish answers")}
 
 
 def _context(

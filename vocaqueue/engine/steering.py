@@ -61,6 +61,8 @@ class Steering(ItemReading):
             DuplicateJob: It has its parameters to itself, and another job took them meanwhile.
         """
         why = "only a job that has ended with something failed or not done can be retried"
+        if codes is not None:
+            why += f", and codes chooses among its failures; {', '.join(codes)} would leave nothing to do"
         given: dict[str, Any] = {"codes": None if codes is None else list(codes)}
         if item_ids is not None:
             given |= {"picked": True, "blob": self.picked(job_id, item_ids)}

@@ -29,6 +29,7 @@ def ticket_of(task_id: str) -> tuple[str, int] | None:
 class TicketOffice:
     def __init__(self, app: Celery, settings: Settings) -> None:
         self.app, self.settings = app, settings
+        self._unknown_types: set[str] = set()
 
     def send(self, tickets: Sequence[Ticket]) -> list[tuple[str, int]]:
         """
@@ -47,7 +48,7 @@ class TicketOffice:
                     try:
                         self._send(ticket, producer)
                     except QueueNotFound:  # of a type that this process does not know
-                        log.debug("a ticket of an unknown type stays in the outbox", extra={"job": ticket.job_id})
+                        self._say_unknown(ticket)
                     else:
                         sent.append((ticket.job_id, ticket.number))
         except (OperationalError, OSError) as error:
@@ -55,6 +56,17 @@ class TicketOffice:
                 "a ticket stays in the outbox", extra={"reason": str(error), "unsent": len(tickets) - len(sent)}
             )
         return sent
+
+    def _say_unknown(self, ticket: Ticket) -> None:
+        """Once for each type: its jobs stand still until a process that knows it sends their tickets."""
+        if ticket.type not in self._unknown_types:
+            self._unknown_types.add(ticket.type)
+            log.warning(
+                "tickets of %s, such as that of %s, stay in the outbox: this process does not know the type; "
+                "restart it with the code and the VOCAQUEUE_JOB_TYPES of the system",
+                ticket.type,
+                ticket.job_id,
+            )
 
     def _send(self, ticket: Ticket, producer: object) -> None:
         self.app.send_task(

@@ -247,7 +247,7 @@ def record(raw: dict[bytes, bytes], errors: Iterable[bytes] = ()) -> JobRecord:
             errors=tuple(map(item_error, errors)),
         ),
         in_hand=int(values["in_hand"]),
-        cancel_requested=values.get("stop") == "cancelled",
+        cancel_requested=values.get("stop") == "cancelled" and not status.is_final,
         wait_reason=_wait_reason(status, values),
         result=parsed("result", None),
         error=parsed("error", None),

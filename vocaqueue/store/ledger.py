@@ -135,15 +135,16 @@ class Ledger:
                 raise
             raise StoreUnavailable((str(error) or type(error).__name__).rstrip(".")) from error
 
-    def _payload(self, arguments: dict[str, Any]) -> str:
+    def _payload(self, arguments: dict[str, Any]) -> bytes:
         common = {
             "places": self.settings.line_places,
             "events_kept": self.settings.events_kept,
             "lease_ms": round(self.settings.lease_s * 1000),
         }
-        return json.dumps(common | {k: v for k, v in arguments.items() if v is not None}, ensure_ascii=False)
+        text = json.dumps(common | {k: v for k, v in arguments.items() if v is not None}, ensure_ascii=False)
+        return text.encode(errors="replace")  # half a letter, say of a file's name in an error, must not stop the step
 
-    def _run(self, name: str, payload: str, *blobs: bytes) -> Any:
+    def _run(self, name: str, payload: bytes, *blobs: bytes) -> Any:
         try:
             return self.client.evalsha(scripts.sha(name), 1, self.keys.prefix, payload, *blobs)
         except NoScriptError:  # a new server, or SCRIPT FLUSH

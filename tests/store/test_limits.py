@@ -265,14 +265,12 @@ def test_calls_on_their_way_cut_the_rate_once(workers: Workers) -> None:
     assert once == pytest.approx(100 * 0.97 * 0.94, rel=0.01)
 
 
-@pytest.mark.parametrize("limit", [(10, 10), (20, 5), (5, 20)])
-def test_a_hidden_limit_is_found_and_followed(workers: Workers, limit: tuple[int, int]) -> None:
-    """The provider's limit is not known and changes: a minute later 90 % of it is used, with under 2 % refused."""
-    workers.declare("toy", account="maker", account_rate=Rate(50, 1.0))
-    workers.create("a", 100_000)
+def call_until(
+    workers: Workers, end: int, limit_at: Callable[[float], int], after_ms: int = 1000
+) -> list[tuple[float, bool]]:
+    """Work on what there is, with a provider that takes so many calls in a second: (when, taken) of each call."""
     window: list[float] = []
     calls: list[tuple[float, bool]] = []
-    change, end = START + 60_000, START + 180_000
     while workers.now < end:
         if not workers.tickets:
             workers.now += 50
@@ -285,23 +283,55 @@ def test_a_hidden_limit_is_found_and_followed(workers: Workers, limit: tuple[int
         items = [i for a, b in answer.data["ranges"] for i in range(a, b)]
         good: list[int] = []
         refused: list[list[int]] = []
-        for item, at in zip(items, answer.data["permits"], strict=True):
+        for item, at in zip(items, answer.data.get("permits") or [workers.now] * len(items), strict=True):
             workers.now = max(workers.now, at)
             window = [other for other in window if other > workers.now - 1000]
-            if len(window) < limit[workers.now >= change]:
+            if len(window) < limit_at(workers.now):
                 window.append(workers.now)
                 good.append(item)
                 calls.append((workers.now, True))
             else:
-                refused.append([item, 1000])
+                refused.append([item, after_ms])
                 calls.append((workers.now, False))
                 break
         workers.step(
-            "lease_commit", token=token, seq=1, done=[[i, i + 1] for i in good], limited=refused or None, jitter=0,
-            close=True, unused=len(items) - len(good) - len(refused), begun=len(items), elapsed_ms=1000,
+            "lease_commit", token=token, seq=1, done=[[i, i + 1] for i in good] or None, limited=refused or None,
+            jitter=0, close=True, unused=len(items) - len(good) - len(refused), begun=len(items), elapsed_ms=1000,
         )  # fmt: skip
+    return calls
+
+
+@pytest.mark.parametrize("limit", [(10, 10), (20, 5), (5, 20)])
+def test_a_hidden_limit_is_found_and_followed(workers: Workers, limit: tuple[int, int]) -> None:
+    """The provider's limit is not known and changes: a minute later 90 % of it is used, with under 2 % refused."""
+    workers.declare("toy", account="maker", account_rate=Rate(50, 1.0))
+    workers.create("a", 100_000)
+    change, end = START + 60_000, START + 180_000
+    calls = call_until(workers, end, lambda now: limit[now >= change])
     steady = [ok for at, ok in calls if at >= change + 60_000]
     assert sum(steady) / 60 >= 0.9 * limit[1], sum(steady) / 60
+    assert steady.count(False) / len(steady) < 0.02
+
+
+def test_a_provider_that_is_away_teaches_no_rate(workers: Workers) -> None:
+    """After three minutes in which every call is refused the rate is what it was, not a thousandth of it."""
+    workers.declare("toy", account="maker", account_rate=Rate(50, 1.0))
+    workers.create("a", 100_000)
+    away, back = START + 10_000, START + 190_000
+    calls = call_until(workers, back + 10_000, lambda now: 0 if away <= now < back else 1000, after_ms=5000)
+    assert sum(ok for at, ok in calls if at >= back + 5000) / 5 >= 0.9 * 50
+    assert sum(not ok for _, ok in calls) <= 45, "one call at a time asks whether it is back"
+
+
+@pytest.mark.parametrize("limit", [20, 200])
+def test_a_limit_of_which_nothing_is_known_is_found_within_a_minute(workers: Workers, limit: int) -> None:
+    """Where the very first call is refused and no rate is configured, the rate grows fast until a refusal tells one."""
+    workers.declare("toy", account="maker", account_rate=None)
+    workers.create("a", 100_000)
+    opens = START + 20_000
+    calls = call_until(workers, opens + 120_000, lambda now: 0 if now < opens else limit)
+    steady = [ok for at, ok in calls if at >= opens + 60_000]
+    assert sum(steady) / 60 >= 0.9 * limit, sum(steady) / 60
     assert steady.count(False) / len(steady) < 0.02
 
 

@@ -53,6 +53,7 @@ local counts = j ~= nil and not is_final(j) and l.run == j.run
 
 if j and has(a.cost_nano) and a.cost_nano > 0 then put(j, 'cost_nano', j.cost_nano + a.cost_nano) end
 local dealt, shut = 0, nil
+if has(a.done) then answered(l.type) end
 for _, f in ipairs(a.limited or {}) do shut = refused(l.type, l.since, f[2], j and (j.rate or j.pace)) end
 if counts then
   for _, range in ipairs(a.done or {}) do

@@ -2,7 +2,8 @@
 --
 -- A rate is a cell (GCRA): `tat` is when its next permit is due, one `interval` after the last. Fields of a cell: max, window_ms, burst
 -- (absent: no rate), set ('1': changed at run time, so what the code declares does not count any more), tat, shut (nobody gets a
--- permit before), and what refusals of the provider taught: rate (per second), ceiling (the rate at the last cut), cut_at, up_at, step.
+-- permit before), and what refusals of the provider taught: rate (per second), ceiling (the rate at the last cut), cut_at, up_at, step,
+-- ok_at (when a call last got an answer), guess (1: nothing is known of the ceiling yet).
 -- Permits are granted at most HORIZON_MS ahead: no slot sleeps longer because of a rate.
 
 local HORIZON_MS, SOON_MS = 1000, 500
@@ -11,7 +12,8 @@ local LATE_SHARE = 0.9 -- of that margin may be used up by lateness
 local CUT, CUT_AGAIN, AGAIN_MS = 0.94, 0.75, 2000 -- multiplicative down, and once more when it was not enough
 local NEAR, CLIMB, PROBE, PROBE_GROWS, PROBE_MOST = 0.97, 0.02, 0.0003, 1.15, 0.25 -- additive up, as shares of the ceiling and second
 local FORGOTTEN = 10 -- times the ceiling
-local CELL_NUMBERS = { 'max', 'window_ms', 'burst', 'tat', 'shut', 'rate', 'ceiling', 'cut_at', 'up_at', 'step' }
+local FIRST_GUESS, GUESS_GROWS, GUESS_MOST = 1, 1.5, 10000 -- per second: where no pace is known, until the first refusal that tells one
+local CELL_NUMBERS = { 'max', 'window_ms', 'burst', 'tat', 'shut', 'rate', 'ceiling', 'cut_at', 'up_at', 'step', 'ok_at', 'guess' }
 
 local known_limits = {}
 
@@ -34,7 +36,10 @@ local function climb(c)
   local seconds = math.min(300, math.floor((now - c.up_at) / 1000))
   if seconds < 1 then return end
   for _ = 1, seconds do
-    if c.rate < NEAR * c.ceiling then
+    if c.guess then
+      c.rate = c.rate * GUESS_GROWS
+      if c.rate > GUESS_MOST then break end
+    elseif c.rate < NEAR * c.ceiling then
       c.rate = c.rate + CLIMB * c.ceiling
     else
       c.step = math.min(PROBE_MOST, c.step and c.step > 0 and c.step * PROBE_GROWS or PROBE)
@@ -43,7 +48,8 @@ local function climb(c)
   end
   c.up_at = c.up_at + seconds * 1000
   -- Back at what was configured; where nothing was, so far from where it was refused that it says nothing any more.
-  if c.rate >= (c.max and c.max * 1000 / c.window_ms or FORGOTTEN * c.ceiling) then c.rate = nil end
+  local most = c.max and c.max * 1000 / c.window_ms or c.guess and GUESS_MOST or FORGOTTEN * c.ceiling
+  if c.rate >= most then c.rate = nil end
   cell_save(c, 'rate', 'up_at', 'step')
 end
 
@@ -142,21 +148,33 @@ local function give_permits_back(marks, unused)
   forget_limits()
 end
 
+-- A call was answered. Refusals with none in between say nothing of the rate: the provider is shut for another reason.
+local function answered(type_name)
+  local account = limits_of(type_name).account
+  local key = K.cell .. (account and 'account:' .. account or 'type:' .. type_name)
+  if has(redis.call('HGET', key, 'cut_at')) then redis.call('HSET', key, 'ok_at', int(now)) end
+end
+
 -- The provider refused a call made under a lease claimed at `since`: nobody calls it for a while, and the rate falls, once for all calls
 -- that were on their way. `pace` is the rate so far (per second) where none is known. Answers until when it is shut.
 local function refused(type_name, since, after_ms, pace)
   local account = limits_of(type_name).account
   local name = account and 'account:' .. account or 'type:' .. type_name
   local c = cell_load(name) or { name = name, interval = 0 }
-  local stored = redis.call('HMGET', K.cell .. name, 'cut_at', 'shut')
-  local cut_at = tonumber(stored[1] or '') or 0
+  local stored = redis.call('HMGET', K.cell .. name, 'cut_at', 'shut', 'ok_at')
+  local cut_at, ok_at = tonumber(stored[1] or '') or 0, tonumber(stored[3] or '') or 0
   c.shut = math.max(tonumber(stored[2] or '') or 0, now + after_ms)
-  if since > cut_at then
-    local before = c.interval > 0 and 1000 / c.interval or math.max(1, pace or 1)
+  if cut_at > 0 and ok_at <= cut_at then
+    if c.guess then c.rate = FIRST_GUESS * CUT end
+    c.up_at = c.shut
+    cell_save(c, 'rate', 'up_at')
+  elseif since > cut_at then
+    local before = c.interval > 0 and 1000 / c.interval or math.max(FIRST_GUESS, pace or FIRST_GUESS)
+    c.guess = c.interval == 0 and not pace and 1 or nil
     c.ceiling, c.cut_at, c.step = before, now, 0
     c.rate = math.max(0.05, before * (now - cut_at < after_ms + AGAIN_MS and CUT_AGAIN or CUT))
     c.up_at = c.shut
-    cell_save(c, 'ceiling', 'cut_at', 'step', 'rate', 'up_at')
+    cell_save(c, 'ceiling', 'cut_at', 'step', 'rate', 'up_at', 'guess')
   end
   cell_save(c, 'shut')
   forget_limits()
@@ -169,7 +187,7 @@ local function cell_set(name, rate, by_hand)
     'burst', has(rate) and int(rate.burst or 0) or '')
   if by_hand then
     redis.call('HSET', K.cell .. name, 'set', '1')
-    redis.call('HDEL', K.cell .. name, 'rate', 'ceiling', 'cut_at', 'up_at', 'step') -- what was learned was of another rate
+    redis.call('HDEL', K.cell .. name, 'rate', 'ceiling', 'cut_at', 'up_at', 'step', 'ok_at', 'guess', 'shut') -- what was learned was of another rate
   end
   if has(rate) and before then -- permits are out already, up to a second ahead: the first new one keeps its distance to the last of them
     local last = math.max(now, before.tat - before.interval - before.lead)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import sqlite3
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -55,6 +57,21 @@ def test_processes_that_come_first_together_make_one_set_of_tables(tmp_path):
             assert {c["name"] for c in found.get_columns(table.name)} == set(table.columns.keys())
             assert {i["name"] for i in found.get_indexes(table.name)} == {i.name for i in table.indexes}
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
+def test_a_new_file_that_another_process_is_making_is_waited_for(tmp_path):
+    """
+    Who changes the mode of a file that is being written to is told at once that it is locked; we try again.
+    """
+    other = sqlite3.connect(tmp_path / "archive.db", isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE theirs (a)")
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("INSERT INTO theirs VALUES (1)")
+    done = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    done.start()
+    assert archive_jobs(Archive(f"sqlite:///{tmp_path}/archive.db")) == set()
+    done.join()
+    other.close()
 
 
 def together(urls: list[str]) -> None:

@@ -76,7 +76,7 @@ class Reconciler:
             while not is_stopping() and time.monotonic() - began < EVERY_S:
                 time.sleep(LIMITS_EVERY_S)
                 if self._is_at_work and not away:
-                    with suppress(StoreUnavailable, OSError):  # the next pass says so
+                    with suppress(Exception):  # the next pass makes the same step, and says why
                         self.wake_limited()
         keeper.join(timeout=2.0)
         if not away:

@@ -51,7 +51,7 @@ KEYS: dict[str, str] = {
     "backlog": "backlog:",  # <type>:<p>  zset  job -> turn; jobs that wait for a place
     "types": "types",  # set   every type that ever had a job or was declared
     "lines": "lines",  # set   "<type>:<p>" of every line that ever was
-    "gates": "gates",  # hash  "all" or "type:<type>" -> since when it is held
+    "gates": "gates",  # hash  "all", "type:<type>" or "account:<account>" -> since when it is held
     "gate_reasons": "gate-reasons",  # hash  gate -> JSON {code, message}; of those that a breaker shut
     "limits": "limits:",  # <type>  hash  declared (by the code), account, cap, cap_set; see lua/lib/limits.lua
     "cell": "cell:",  # type:<type> or account:<account>  hash  a rate; see lua/lib/limits.lua

@@ -30,7 +30,10 @@ if miss_deadline(j) then return answer({ state = 'nothing' }) end
 local rate_limited = #limits_of(j.type).cells > 0
 local function no_more_may_run()
   local cap = limits_of(j.type).cap
-  return cap ~= nil and redis.call('ZCARD', K.type_leases .. j.type) >= cap or permits_due(j.type) == 0
+  if cap ~= nil and redis.call('ZCARD', K.type_leases .. j.type) >= cap then return true end
+  if permits_due(j.type) > 0 then return false end
+  owe(j.type)
+  return true
 end
 if is_barred(j) or j.phase == 'run' and no_more_may_run() then
   settle_line(j)
@@ -145,7 +148,10 @@ redis.call('ZADD', K.lease_ends, lease_end, a.token)
 if kind == 'run' then redis.call('ZADD', K.type_leases .. j.type, lease_end, a.token) end
 put(j, 'in_hand', j.in_hand + count)
 local permits, late_ms, marks
-if kind == 'run' then permits, late_ms, marks = take_permits(j.type, a.set and 1 or count) end
+if kind == 'run' then
+  permits, late_ms, marks = take_permits(j.type, a.set and 1 or count)
+  served(j.type)
+end
 settle_line(j)
 
 local given = {}

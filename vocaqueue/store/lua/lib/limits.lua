@@ -3,7 +3,8 @@
 -- A rate is a cell (GCRA): `tat` is when its next permit is due, one `interval` after the last. Fields of a cell: max, window_ms, burst
 -- (absent: no rate), set ('1': changed at run time, so what the code declares does not count any more), tat, shut (nobody gets a
 -- permit before), and what refusals of the provider taught: rate (per second), ceiling (the rate at the last cut), cut_at, up_at, step,
--- ok_at (when a call last got an answer), guess (1: nothing is known of the ceiling yet).
+-- ok_at (when a call last got an answer), guess (1: nothing is known of the ceiling yet);
+-- of an account: served (the type that got its last permits), owed and owed_until (the type whose turn it is).
 -- Permits are granted at most HORIZON_MS ahead: no slot sleeps longer because of a rate.
 
 local HORIZON_MS, SOON_MS = 1000, 500
@@ -13,7 +14,7 @@ local CUT, CUT_AGAIN, AGAIN_MS = 0.94, 0.75, 2000 -- multiplicative down, and on
 local NEAR, CLIMB, PROBE, PROBE_GROWS, PROBE_MOST = 0.97, 0.02, 0.0003, 1.15, 0.25 -- additive up, as shares of the ceiling and second
 local FORGOTTEN = 10 -- times the ceiling
 local FIRST_GUESS, GUESS_GROWS, GUESS_MOST = 1, 1.5, 10000 -- per second: where no pace is known, until the first refusal that tells one
-local CELL_NUMBERS = { 'max', 'window_ms', 'burst', 'tat', 'shut', 'rate', 'ceiling', 'cut_at', 'up_at', 'step', 'ok_at', 'guess' }
+local CELL_NUMBERS = { 'max', 'window_ms', 'burst', 'tat', 'shut', 'rate', 'ceiling', 'cut_at', 'up_at', 'step', 'ok_at', 'guess', 'owed_until' }
 
 local known_limits = {}
 
@@ -89,7 +90,8 @@ local function limits_of(type_name)
     local account, cap = unpack(redis.call('HMGET', K.limits .. type_name, 'account', 'cap'))
     found = { account = has(account) and account or nil, cap = tonumber(cap or ''), cells = {} }
     found.cells[1] = cell_load('type:' .. type_name)
-    if found.account then found.cells[#found.cells + 1] = cell_load('account:' .. found.account) end
+    found.account_cell = found.account and cell_load('account:' .. found.account) or nil
+    found.cells[#found.cells + 1] = found.account_cell
     known_limits[type_name] = found
   end
   return found
@@ -102,6 +104,39 @@ local function is_limited(type_name)
   return limits.cap ~= nil or #limits.cells > 0
 end
 
+-- Types that share an account take turns. A ticket that found no permit, of another type than the last one that got some (`served`),
+-- has the next ones for its type: for a while, in case its worker does not come again. The cell keeps that as `owed` and `owed_until`.
+local OWED_MS = 600
+
+local function is_owed_to_another(c, type_name)
+  return c.owed ~= nil and c.owed ~= type_name and now < c.owed_until and now > c.owed_until - 60000
+end
+
+local function owe(type_name)
+  local c = limits_of(type_name).account_cell
+  if not c or c.served == nil or c.served == type_name or is_owed_to_another(c, type_name) then return end
+  c.owed, c.owed_until = type_name, math.max(now, c.tat - c.lead - SOON_MS, (c.shut or 0) - SOON_MS) + OWED_MS
+  redis.call('HSET', K.cell .. c.name, 'owed', type_name, 'owed_until', int(c.owed_until))
+end
+
+-- The type got permits. Where it was owed them the others may ask at once.
+local function served(type_name)
+  local c = limits_of(type_name).account_cell
+  if not c then return end
+  if c.served ~= type_name then
+    c.served = type_name
+    redis.call('HSET', K.cell .. c.name, 'served', type_name)
+  end
+  if c.owed ~= type_name then return end
+  c.owed = nil
+  redis.call('HDEL', K.cell .. c.name, 'owed', 'owed_until')
+  for _, other in ipairs(redis.call('SMEMBERS', K.types)) do
+    if other ~= type_name and limits_of(other).account == limits_of(type_name).account then
+      redis.call('ZADD', K.limit_due, 'XX', now, other)
+    end
+  end
+end
+
 local function next_permit(c) return math.max(now, c.tat - c.lead, c.shut or 0) end
 
 -- How many permits a type could get within the horizon; 0 and the time to ask again where the next one is not due soon.
@@ -109,6 +144,7 @@ local function permits_due(type_name)
   local n, at = math.huge, now
   for _, c in ipairs(limits_of(type_name).cells) do
     local due = next_permit(c)
+    if is_owed_to_another(c, type_name) then due = math.max(due, c.owed_until + SOON_MS) end
     at = math.max(at, due)
     if due > now + SOON_MS then n = 0
     elseif c.interval > 0 then n = math.min(n, math.floor((now + HORIZON_MS + c.lead - math.max(c.tat, due)) / c.interval - 0.001) + 1) end

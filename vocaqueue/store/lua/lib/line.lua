@@ -3,6 +3,7 @@
 -- A job has at most one ticket that counts: number `line`, expected while line > last (the highest number used).
 -- It stands in the outbox until somebody says that it was sent, then in `sent` until it is used.
 -- At most `PLACES` jobs of one type and priority are in line at once, and take turns; the others stand in the backlog, by turn.
+-- One that is being stopped is in line for its finish step beside them.
 -- Of those in line, the jobs of a type with limits are parked, first come first served, while its limits let no more of them run.
 
 local PLACES = a.places or 16

@@ -282,3 +282,14 @@ def test_planning_is_no_chunk(workers: Workers) -> None:
     assert planned == {"a", "b"}
     assert [workers.claim()[1].data.get("kind") for _ in "ab"] == ["plan", "plan"]
     assert workers.ledger.client.zcard(workers.ledger.keys("type_leases", "toy")) == 1
+
+
+def test_a_ticket_that_is_not_wanted_any_more_gives_its_room_to_the_next(workers: Workers) -> None:
+    """With a cap of one, the job whose ticket is out is cancelled: the parked one gets a ticket in that step."""
+    workers.declare("toy", cap=1)
+    workers.step("limits_declare", types=[["toy", workers.declared["toy"]]])
+    for n in range(2):
+        workers.create(f"j{n}", 10)
+    assert [ticket.job_id for ticket in workers.tickets] == ["j0"]
+    workers.step("job_cancel", id="j0", token="c")
+    assert [ticket.job_id for ticket in workers.tickets] == ["j0", "j1"]

@@ -35,7 +35,7 @@ class Reading(QueueBase):
     def stats(self) -> dict[str, Any]:
         """The `/stats` object of the contract, camelCase."""
         counts = self._jobs.counts(self.job_types.names)
-        active = self._jobs.page(statuses=[JobStatus.ACTIVE], limit=100).items
+        active = self._jobs.page(statuses=[JobStatus.ACTIVE], limit=100, why=False).items
         limits = self.limits.types()
         types: dict[str, Any] = {}
         for name, of_type in counts["types"].items():

@@ -79,8 +79,14 @@ class Jobs:
         statuses: Sequence[JobStatus] = (),
         page: int = 1,
         limit: int = 20,
+        why: bool = True,
     ) -> JobPage:
-        """Newest first. Several types or statuses are merged from the heads of their indexes, never scanned."""
+        """
+        Newest first. Several types or statuses are merged from the heads of their indexes, never scanned.
+
+        Args:
+            why: Say of each job that stands still what it waits for, which takes further trips.
+        """
         gates = self.gates()
         indexes = self._indexes(types, statuses, gates)
         if not indexes:
@@ -100,7 +106,8 @@ class Jobs:
         heads = [(score, job_id) for head in found[1::2] for job_id, score in head]
         heads.sort(reverse=True)
         chosen = heads if len(indexes) == 1 else heads[first : last + 1]
-        return JobPage(self._records((job_id.decode() for _, job_id in chosen), gates), page, limit, total)
+        records = self._records((job_id.decode() for _, job_id in chosen), gates)
+        return JobPage(explain(self.ledger, records, self.patience_s) if why else records, page, limit, total)
 
     def counts(self, types: Iterable[str]) -> dict[str, Any]:
         """
@@ -195,8 +202,7 @@ class Jobs:
             return pipe.execute()
 
         # A job that was removed between the two reads is left out.
-        found = [held(record(raw), gates) for raw in self.ledger.patiently(read, self.patience_s) if raw]
-        return explain(self.ledger, found, self.patience_s)
+        return [held(record(raw), gates) for raw in self.ledger.patiently(read, self.patience_s) if raw]
 
 
 def held(job: JobRecord, gates: Gates) -> JobRecord:

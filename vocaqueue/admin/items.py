@@ -9,7 +9,7 @@ from flask import Response, request
 from ..errors import Detail, InvalidParams
 from . import error_files, requests
 from .guard import GuardedBlueprint
-from .payloads import ok, page, whole
+from .payloads import ok, whole
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -21,8 +21,7 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         requests.known_arguments(("status", "page", "limit"))
         statuses, (number, limit) = requests.several("status"), requests.page_and_limit()
         found = queue.items(job_id, statuses=statuses, page=number, limit=limit)
-        shown = page([item.as_dict() for item in found.items], page=number, limit=limit, total=found.total)
-        return ok(shown | {"counts": found.counts})
+        return ok(found.as_dict() | {"counts": found.counts})
 
     @blueprint.get("/jobs/<job_id>/errors", role="viewer")
     def errors(job_id: str) -> Response:

@@ -21,7 +21,7 @@ from ..job import JobRecord, JobStatus, Priority
 from ..registry import JobParams, JobType
 from . import requests
 from .guard import GuardedBlueprint, identity, require
-from .payloads import ok, page
+from .payloads import ok
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -64,7 +64,7 @@ def add_routes(
         _among("status", statuses, list(JobStatus))
         number, limit = requests.page_and_limit()
         found = queue.jobs(types=types, statuses=statuses, page=number, limit=limit)
-        return ok(page([job.as_dict() for job in found.items], page=number, limit=limit, total=found.total))
+        return ok(found.as_dict())
 
     # The type says who may submit it; that is asked below.
     @blueprint.post("/jobs/<type_name>", role="viewer")

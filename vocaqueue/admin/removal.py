@@ -14,7 +14,7 @@ from ..registry import JobParams
 from . import requests
 from .guard import GuardedBlueprint, identity, require
 from .jobs import whole
-from .payloads import ok, page
+from .payloads import ok
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -68,7 +68,7 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         requests.known_arguments(("type", "page", "limit"))
         number, limit = requests.page_and_limit()
         found = queue.bin(types=requests.several("type"), page=number, limit=limit)
-        return ok(page([entry.as_dict() for entry in found.items], page=number, limit=limit, total=found.total))
+        return ok(found.as_dict())
 
     @blueprint.post("/bin/<job_id>/restore", role="admin")
     def restore(job_id: str) -> Response:

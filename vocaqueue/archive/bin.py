@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..job import iso
+from ..pages import Page
 from .database import Archive
 
 if TYPE_CHECKING:
@@ -52,16 +53,8 @@ class Binned:
     blocks: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class BinPage:
-    items: list[BinEntry]  #: the last removed first
-    page: int  #: from 1
-    limit: int
-    total: int
-
-    @property
-    def total_pages(self) -> int:
-        return -(-self.total // self.limit)
+#: The last removed first.
+BinPage = Page[BinEntry]
 
 
 class Bin:

@@ -31,10 +31,7 @@ def jobs(types: tuple[str, ...], statuses: tuple[str, ...], page: int, limit: in
     """
     found = open_queue().jobs(types=types, statuses=statuses, page=page, limit=limit)
     if json_:
-        shown = [job.as_dict() for job in found.items]
-        print_json(
-            {"items": shown, "page": page, "limit": limit, "total": found.total, "totalPages": found.total_pages}
-        )
+        print_json(found.as_dict())
         return
     from .show import jobs_table
 

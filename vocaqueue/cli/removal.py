@@ -97,10 +97,7 @@ def bin_(types: tuple[str, ...], page: int, limit: int, json_: bool) -> None:
     """
     found = open_queue().bin(types=types, page=page, limit=limit)
     if json_:
-        entries = [entry.as_dict() for entry in found.items]
-        print_json(
-            {"items": entries, "page": page, "limit": limit, "total": found.total, "totalPages": found.total_pages}
-        )
+        print_json(found.as_dict())
         return
     from .show import bin_table
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..job import iso
+from ..pages import Page
 from .ledger import Ledger
 
 KEPT = 10_000  #: the newest; older ones are forgotten
@@ -40,25 +41,8 @@ class DeadLetter:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetterPage:
-    items: list[DeadLetter]  #: newest first
-    page: int  #: from 1
-    limit: int
-    total: int
-
-    @property
-    def total_pages(self) -> int:
-        return -(-self.total // self.limit)
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "items": [letter.as_dict() for letter in self.items],
-            "page": self.page,
-            "limit": self.limit,
-            "total": self.total,
-            "totalPages": self.total_pages,
-        }
+#: Newest first.
+DeadLetterPage = Page[DeadLetter]
 
 
 class DeadLetters:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import JobNotFound
 from ..job import JobStatus, iso
+from ..pages import Page
 from .items import read_ids
 from .keys import ERRORS_KEPT
 from .ledger import Ledger
@@ -63,17 +64,11 @@ class ItemState:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class ItemPage:
-    items: list[ItemState]  #: in the order of their positions
-    page: int  #: from 1
-    limit: int
-    total: int  #: that fit
-    counts: dict[str, int]  #: of all items, by status
+@dataclass(frozen=True)
+class ItemPage(Page[ItemState]):
+    """In the order of their positions."""
 
-    @property
-    def total_pages(self) -> int:
-        return -(-self.total // self.limit)
+    counts: dict[str, int]  #: of all items, by status
 
 
 class ItemStates:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..errors import JobNotFound
 from ..job import ItemError, JobRecord, JobStatus, Priority, Progress, iso
+from ..pages import Page
 from .gates import Gates, ask, read, read_answers
 from .items import read_ids
 from .ledger import Ledger
@@ -20,16 +21,8 @@ ERRORS_SHOWN = 100
 HELD = (JobStatus.WAITING, JobStatus.ACTIVE)
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
-    items: list[JobRecord]  #: newest first, without their errors
-    page: int  #: from 1
-    limit: int
-    total: int
-
-    @property
-    def total_pages(self) -> int:
-        return -(-self.total // self.limit)
+#: Newest first, without their errors.
+JobPage = Page[JobRecord]
 
 
 class Jobs:

@@ -11,7 +11,7 @@ import pytest
 from tests.admin.conftest import Client, make_app, settings_of
 from tests.toys import JOB_TYPES, Toy
 from vocaqueue import QueueManager
-from vocaqueue.admin import hub as hub_module
+from vocaqueue.admin import inbox as inbox_module
 from vocaqueue.testing.valkey import PrivateValkey
 
 
@@ -171,7 +171,7 @@ def test_a_client_that_does_not_read_is_cut_off(app, client, queue, monkeypatch)
     """
     Its inbox is bounded; the others get everything meanwhile, and it loses nothing when it comes back.
     """
-    monkeypatch.setattr(hub_module, "INBOX_SIZE", 50)
+    monkeypatch.setattr(inbox_module, "INBOX_SIZE", 50)
     slow, quick = client.events(), client.events()
     slow.named("queue-stats")
     quick.named("queue-stats")
@@ -183,7 +183,7 @@ def test_a_client_that_does_not_read_is_cut_off(app, client, queue, monkeypatch)
         got.append(quick.until(is_number(number)))
     assert slow.to_the_end()[-1]["id"] == last_id, "it was cut off"
     assert numbers(got) == list(range(301))
-    monkeypatch.setattr(hub_module, "INBOX_SIZE", 1000)
+    monkeypatch.setattr(inbox_module, "INBOX_SIZE", 1000)
     back = client.events(last_id=last_id)
     back.until(is_number(300))
     assert numbers(back.seen) == list(range(1, 301))

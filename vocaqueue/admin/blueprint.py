@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, system
+from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, system, waiting
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
+from .places import Places
 from .stream import EventsBlueprint
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class AdminBlueprint(GuardedBlueprint):
     """The API of one queue, with `hub`, which feeds its streams."""
 
     hub: Hub
+    places: Places
 
     def close(self) -> None:
         """End all streams, as when the process stops."""
@@ -48,8 +50,10 @@ def create_admin_blueprint(
         BadSettings: `authorize` is no function.
     """
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
-    blueprint.hub = Hub(queue)
+    blueprint.hub = hub = Hub(queue)
+    blueprint.places = places = Places(queue.settings.sse_places, queue.settings.sse_per_browser)
     jobs.add_routes(blueprint, queue, uploads)
+    waiting.add_routes(blueprint, hub, places)
     removal.add_routes(blueprint, queue)
     logs.add_routes(blueprint, queue)
     items.add_routes(blueprint, queue)
@@ -59,6 +63,6 @@ def create_admin_blueprint(
     system.add_routes(blueprint, queue, dict(links or {}))
     dead_letters.add_routes(blueprint, queue)
     page.add_routes(blueprint)
-    blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")
+    blueprint.register_blueprint(EventsBlueprint("events", hub, places, authorize=authorize), url_prefix="/events")
     blueprint.close_with_404()
     return blueprint

@@ -26,7 +26,6 @@ from .payloads import ok
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
 
-LONGEST_WAIT_S = 300
 LATER_FIELDS = ("budgetUsd", "execution")
 LATER_ARGUMENTS = ("createdBy", "q", "word", "failures", "sort")
 DIGEST_BYTES = 1024**2  #: of a file between two looks at other requests; about two milliseconds
@@ -102,11 +101,6 @@ def add_routes(
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
         return response
-
-    @blueprint.get("/jobs/<job_id>/wait", role="viewer")
-    def wait(job_id: str) -> Response:
-        timeout_s = requests.number("timeout", 30, 0, LONGEST_WAIT_S)
-        return ok(whole(queue, queue.get(job_id).wait_until_ended(timeout_s).record))
 
 
 class Upload:

@@ -26,6 +26,8 @@ FIELDS = {
     "VOCAQUEUE_TIME_ZONE": "time_zone",
     "VOCAQUEUE_SAMPLE": "sample",
     "VOCAQUEUE_SSE_HEARTBEAT": "sse_heartbeat_s",
+    "VOCAQUEUE_SSE_CLIENTS": "sse_places",
+    "VOCAQUEUE_SSE_PER_BROWSER": "sse_per_browser",
     "FLOWER_PORT": "flower_port",
 }
 

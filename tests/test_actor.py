@@ -7,10 +7,15 @@ import threading
 
 from click.testing import CliRunner
 from flask import Flask, jsonify
+from pydantic import BaseModel
 
 from vocaqueue.actor import Actor, acting, current
 from vocaqueue.admin.guard import GuardedBlueprint, Identity
 from vocaqueue.cli.main import main
+
+
+class Shown(BaseModel):
+    """Whatever the probe's route answers."""
 
 
 def test_without_a_word_it_is_the_user_of_the_process() -> None:
@@ -40,7 +45,7 @@ def test_a_request_acts_as_its_identity_from_its_address() -> None:
     Inside a guarded route the actor is the host's identity, also where another request came before in the same thread.
     """
     blueprint = GuardedBlueprint("b", __name__, authorize=lambda r: Identity(r.args["id"], "Lee", "viewer"))
-    blueprint.get("/who", role="viewer", endpoint="who")(lambda: jsonify(current().as_dict()))
+    blueprint.get("/who", role="viewer", endpoint="who", query=None, answer=Shown)(lambda: jsonify(current().as_dict()))
     app = Flask(__name__)
     app.register_blueprint(blueprint)
     for who in ("1", "2"):

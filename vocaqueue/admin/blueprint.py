@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, system, waiting
+from . import (
+    dead_letters,
+    items,
+    jobs,
+    limits,
+    logs,
+    page,
+    removal,
+    schedules,
+    steering,
+    submission,
+    system,
+    waiting,
+)
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .places import Places
@@ -52,7 +65,8 @@ def create_admin_blueprint(
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
     blueprint.hub = hub = Hub(queue)
     blueprint.places = places = Places(queue.settings.sse_places, queue.settings.sse_per_browser)
-    jobs.add_routes(blueprint, queue, uploads)
+    jobs.add_routes(blueprint, queue)
+    submission.add_routes(blueprint, queue, uploads)
     waiting.add_routes(blueprint, hub, places)
     removal.add_routes(blueprint, queue)
     logs.add_routes(blueprint, queue)

@@ -15,6 +15,7 @@ from flask_sse import Message, ServerSentEventsBlueprint
 
 from ..errors import JobNotFound, StoreUnavailable
 from ..job import JobRecord, iso
+from .answers import media
 from .frames import Comment, Frame, Order, Place, Several, frame_of
 from .guard import Authorize, GuardedBlueprint, identity
 from .hub import Hub
@@ -38,17 +39,33 @@ class EventsBlueprint(GuardedBlueprint, ServerSentEventsBlueprint):  # type: ign
     def __init__(self, name: str, hub: Hub, places: Places, *, authorize: Authorize) -> None:
         super().__init__(name, __name__, authorize=authorize)
         self.hub, self.places = hub, places
-        self.add_url_rule("", "stream", self.stream, role="viewer", methods=["GET"])
-        self.add_url_rule("/job/<job_id>", "job_stream", self.job_stream, role="viewer", methods=["GET"])
+        events = media("text/event-stream", X_Accel_Buffering="no")
+        again = {"Last-Event-ID": "Id of the last event that was seen; what came after it is sent first."}
+        for rule, endpoint, view, answer in (
+            ("", "stream", self.stream, events),
+            ("/job/<job_id>", "job_stream", self.job_stream, {200: events, 204: None}),
+        ):
+            self.add_url_rule(
+                rule,
+                endpoint,
+                view,
+                role="viewer",
+                answer=answer,
+                errors=(503,),  # no place is left
+                methods=["GET"],
+                described={"headers": again, "needs_store": False},
+            )
 
     def publish(self, *_arguments: Any, **_options: Any) -> None:
         """Events come from the ledger only, in the step that makes the change."""
         raise NotImplementedError("events are appended by the ledger; nobody publishes them")
 
     def stream(self) -> Response:
+        """All events, as they come."""
         return self._streaming()
 
     def job_stream(self, job_id: str) -> Response:
+        """A job's events until it ends. 204: it has, and the client knows."""
         try:
             job = self.hub.queue.get(job_id).record
             if job.status.is_final and _knows_the_end(self.hub, job, _last_id()):

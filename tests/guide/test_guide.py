@@ -1,4 +1,4 @@
-"""A client that was written from the queue guide alone works, from Node and from a browser, against the running service."""
+"""A client that was written from the queue guide alone works, in Node and in a browser, with the running service."""
 
 from __future__ import annotations
 

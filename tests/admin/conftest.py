@@ -62,6 +62,8 @@ class Events:
         self._parts = self._split(response.response)
         self.seen: list[dict[str, Any]] = []
         self.heartbeats = 0
+        self.last_id: str | None = None  #: also one that came without an event
+        self.retry_ms = 0
 
     def until(self, is_it: Callable[[dict[str, Any]], bool], timeout_s: float = 20.0) -> dict[str, Any]:
         end = time.monotonic() + timeout_s
@@ -92,6 +94,8 @@ class Events:
 
     def _next(self) -> dict[str, Any] | None:
         fields = dict(line.split(":", 1) for line in next(self._parts).split("\n"))
+        self.last_id = fields.get("id", self.last_id)
+        self.retry_ms = int(fields.get("retry", self.retry_ms))
         if "" in fields:  # a comment
             self.heartbeats += fields[""] == " heartbeat"
             return None

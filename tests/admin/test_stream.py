@@ -7,11 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
+from flask import Flask, Request, g
 
-from tests.admin.conftest import Client, make_app, settings_of
+from tests.admin.conftest import BASE, Client, Events, make_app, settings_of
 from tests.toys import JOB_TYPES, Toy
 from vocaqueue import QueueManager
+from vocaqueue.admin import Identity, create_admin_blueprint
+from vocaqueue.admin import hub as hub_module
 from vocaqueue.admin import inbox as inbox_module
+from vocaqueue.admin.stream import Stream
 from vocaqueue.testing.valkey import PrivateValkey
 
 
@@ -242,3 +246,129 @@ def test_a_job_store_that_goes_away_and_comes_back(tmp_path: Path):
             one.close()
         app.extensions["admin"].close()
         queue.close()
+
+
+def test_a_text_with_odd_line_ends_stays_one_event(client, queue):
+    """
+    Characters that Python takes for line ends, and the stream does not, arrive as they were.
+    """
+    stream = client.events()
+    stream.named("queue-stats")
+    odd = "a\u2028b\u2029c\x85d\re\nf"
+    queue.ledger.step("event_add", event="worker-online", data={"worker": odd})
+    assert stream.named("worker-online")["data"]["worker"] == odd
+    stream.close()
+
+
+def test_a_client_that_heard_nothing_yet_misses_nothing_either(client, queue):
+    """
+    The id that a stream begins with is one to come back with, though no event was sent.
+    """
+    stream = client.events()
+    stream.named("queue-stats")
+    place = stream.last_id
+    stream.close()
+    say(queue, 7)
+    again = client.events(last_id=place)
+    assert again.until(is_number(7))
+    assert "reset" not in [event["event"] for event in again.seen]
+    again.close()
+
+
+def test_a_log_that_went_back_is_noticed(client, queue, monkeypatch):
+    """
+    A ledger that was emptied under the same server makes every stream begin again, rather than wait for ever.
+    """
+    monkeypatch.setattr(hub_module, "LOOK_EVERY_S", 0.2)
+    for number in range(5):
+        say(queue, number)
+    stream = client.events()
+    stream.named("queue-stats")
+    keys = queue.ledger.client.keys(queue.ledger.keys.prefix + "*")
+    queue.ledger.client.unlink(*keys)
+    stream.named("reset")
+    say(queue, 9)
+    assert stream.until(is_number(9))
+    stream.close()
+
+
+def test_who_may_not_watch_any_more_is_cut(queue):
+    """
+    Authorize is asked again while a stream is open, by the same headers, with the host's functions before a request;
+    one whose identity is gone, changed or lowered ends, the others go on.
+    """
+    roles = {"a": "viewer", "b": "viewer", "c": "viewer"}
+    asked: list[str] = []
+
+    def who(request: Request) -> Identity | None:
+        assert g.host == "was here"
+        name = request.headers["X-Name"]
+        asked.append(name)
+        if roles[name] == "error":
+            raise RuntimeError("what keeps the keys is away")
+        return Identity(name, name, roles[name]) if roles[name] else None
+
+    app = Flask("host")
+    app.before_request(lambda: setattr(g, "host", "was here"))
+    app.register_blueprint(blueprint := create_admin_blueprint(queue, authorize=who), url_prefix=BASE)
+
+    def stream(name: str) -> Events:
+        return Events(app.test_client().get(f"{BASE}/events", headers={"X-Name": name}))
+
+    streams = {name: stream(name) for name in roles}
+    for one in streams.values():
+        one.named("queue-stats")
+    roles["b"], roles["c"] = "", "error"
+    streams["b"].to_the_end()
+    say(queue, 1)
+    assert streams["a"].until(is_number(1))
+    assert streams["c"].until(is_number(1)), "an error says nothing about who it is"
+    assert asked.count("a") > 1
+    blueprint.close()
+
+
+def test_a_browser_gives_each_of_its_tabs_a_turn(queue):
+    """
+    Where a browser opens one stream too many its oldest ends with a pause to come back after; programs are left alone.
+    """
+    app = make_app(queue)
+
+    def stream(**headers: str) -> Events:
+        given = {"X-Role": "viewer", "User-Agent": "Firefox"} | headers
+        return Events(app.test_client().get(f"{BASE}/events", headers=given))
+
+    tabs = [stream() for _ in range(queue.settings.sse_per_browser)]
+    other, program = stream(**{"User-Agent": "Chrome"}), stream(Authorization="Bearer key")
+    for one in (*tabs, other, program):
+        one.named("queue-stats")
+    newest = stream()
+    newest.named("queue-stats")
+    tabs[0].to_the_end()
+    assert 0 < tabs[0].retry_ms < 2000
+    say(queue, 1)
+    for one in (*tabs[1:], newest, other, program):
+        assert one.until(is_number(1))
+    app.extensions["admin"].close()
+
+
+def test_a_head_request_is_answered_at_once(client):
+    """
+    It gets the headers of a stream, and holds no place.
+    """
+    answer = client.call("HEAD", "/events")
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, "text/event-stream", b"")
+
+
+def test_a_write_that_hangs_ends(queue, monkeypatch):
+    """
+    The connection of a client that takes nothing for a while is ended by the reader, though no inbox is full.
+    """
+    monkeypatch.setattr(hub_module, "SEND_S", 0.3)
+    hub = hub_module.Hub(queue)
+    hung_up = threading.Event()
+    messages = Stream(hub, None, None, hang_up=hung_up.set).messages()
+    next(messages)  # and never asks for the next: its write hangs
+    assert hung_up.wait(10)
+    assert hub.cut_off >= 1
+    messages.close()
+    hub.close()

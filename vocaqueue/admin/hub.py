@@ -35,6 +35,7 @@ LOOK_EVERY_S = 5.0  #: between two looks whether the log has gone back, or has l
 SEND_S = 20.0  #: a client whose connection takes nothing for so long is cut off
 FAR_BEHIND = 250  #: events in one reading
 JOBS_IN_RESET = 100
+REPLAYS = 2  #: long ways back that are read at the same time; each holds the process up for some milliseconds a batch
 
 
 class Follower(Protocol):
@@ -53,6 +54,7 @@ class Hub:
         self.queue = queue
         self.heartbeat_s = queue.settings.sse_heartbeat_s
         self.cut_off = 0  #: clients that did not read, since the process began
+        self.replaying = threading.BoundedSemaphore(REPLAYS)
         self._followers: set[Follower] = set()
         self._inboxes: dict[str | None, set[Inbox]] = {}  #: by the job whose events they get; None: all
         self._lock = threading.RLock()

@@ -228,11 +228,11 @@ class Stream:
         # The place is taken first: whoever acts on the counts hears what came of it.
         after, message = self._begin()
         counts = self.hub.stats() if self.job_id is None else None
-        if counts is not None:
-            yield Several([counts])
         if message is not None:
             yield message
             self.last_id = message.id  # when the job store goes away in between, it goes on from here
+        if counts is not None:
+            yield Several([counts])
         while not self._is_over:
             self._inbox = left.enter_context(self.hub.subscribe(self.job_id, after, self.hang_up))
             if self._inbox is not None:
@@ -275,24 +275,34 @@ class Stream:
 
     def _since(self, place: Place) -> Iterator[tuple[Place, list[Frame]]]:
         """Out of the log, a batch at a time, with where it leads to; a reset where it is trimmed under our hands."""
-        events = self.hub.queue.event_log
         while True:
-            batch = events.read(place.position, place.run, block_ms=None)
-            if not events.is_complete_after(place.position):
-                frame = self.hub.reset(self.job_id)
-                self._is_news(frame)
-                self.last_id = frame.id
-                yield Place(*frame.id.split(".")), [frame]
+            with self.hub.replaying:  # not while the client is written to: a slow one must not hold up the others
+                found = self._batch(place)
+            if found is None:
                 return
-            if not batch:
-                return
-            place = Place(place.run, batch[-1].id.partition(".")[2])
-            frames = [frame_of(event) for event in batch if self.job_id in {None, event.job_id}]
-            frames = [frame for frame in frames if not self._is_over and self._is_news(frame)]
+            place, frames = found
             self.last_id = place.id
             yield place, frames
             if self._is_over or self.hub.has(place):
                 return
+
+    def _batch(self, place: Place) -> tuple[Place, list[Frame]] | None:
+        """The next frames after a place, ready to be sent, and where they lead to; None at the end."""
+        events = self.hub.queue.event_log
+        batch = events.read(place.position, place.run, block_ms=None)
+        if not events.is_complete_after(place.position):
+            frame = self.hub.reset(self.job_id)
+            self._is_news(frame)
+            return Place(*frame.id.split(".")), [frame]
+        if not batch:
+            return None
+        frames = []
+        for event in batch:
+            if self.job_id in {None, event.job_id} and not self._is_over:
+                frame = frame_of(event)
+                if self._is_news(frame):
+                    frames.append(frame)
+        return Place(place.run, batch[-1].id.partition(".")[2]), frames
 
 
 def _resumable(hub: Hub, last_id: str) -> Place | None:

@@ -11,8 +11,10 @@ import pytest
 
 from api.app import create_app
 from tests.api.conftest import BEARER
+from tests.system.systems import until
 from vocaqueue.store.ledger import Ledger
 from vocaqueue.store.logins import Logins
+from vocaqueue.store.processes import Presence
 from vocaqueue.testing.valkey import PrivateValkey
 from workers.words import contents, images
 from workers.words.contents import NewContent
@@ -186,7 +188,10 @@ def test_health_and_readiness(app, settings):
     ledger = Ledger(settings)
     for name in app.extensions["vocaqueue"].queue.job_types.names:
         ledger.client.hset(ledger.keys("slots", name), f"{name}@here", f"2:{ledger.now_ms()}")
-    ready = client.get("/readyz")
+    for kind in ("relay", "reconciler", "beat"):
+        assert kind in answer.json["data"]["checks"][kind]["message"]
+        Presence(ledger, kind).say()
+    ready = until(lambda: (found := client.get("/readyz")).status_code == 200 and found)
     assert (ready.status_code, ready.json["data"]["ready"]) == (200, True)
 
 

@@ -144,18 +144,24 @@ def _storage(settings: Settings) -> list[Finding]:
     return [Finding("files", "ok", f"{settings.storage_url} can be written.")]
 
 
-def _workers(settings: Settings) -> list[Finding]:
+def _processes(settings: Settings) -> list[Finding]:
+    """What `/readyz` asks, too: workers, relay, reconciler, beat."""
+    from ..engine.health import PROCESSES, Checks, parts_of
     from ..engine.queue import QueueManager
 
     queue = QueueManager(settings, load_registry(settings.job_types))
-    keys, found = queue.ledger.keys, []
-    now = queue.ledger.now_ms()
-    for name in queue.job_types.names:
-        said = queue.ledger.client.hvals(keys("slots", name))
-        slots = sum(int(s) for s, at in (value.decode().split(":") for value in said) if now - int(at) < 20_000)
+    parts = parts_of(queue)
+    found = Checks({name: parts[name] for name in ("workers", *PROCESSES)}).look()
+    findings = []
+    for name, of_type in found["workers"].more.get("types", {}).items():
+        slots = sum(worker["slots"] for worker in of_type)
         state, message = ("ok", f"{slots} slots.") if slots else ("warning", "no worker is running; its jobs wait.")
-        found.append(Finding(f"workers for {name}", state, message))
-    return found
+        findings.append(Finding(f"workers for {name}", state, message))
+    for name in PROCESSES:
+        check = found[name]
+        said = ", ".join(f"{p['name']} ({p['ageSeconds']:g} s ago)" for p in check.more.get("processes", []))
+        findings.append(Finding(name, "ok" if check.ok else "warning", said or check.message))
+    return findings
 
 
 _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
@@ -164,5 +170,5 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "job types": _types,
     "database": _database,
     "files": _storage,
-    "workers": _workers,
+    "processes": _processes,
 }

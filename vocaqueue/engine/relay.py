@@ -20,6 +20,7 @@ from ..registry import Registry
 from ..settings import Settings
 from ..store.ledger import Ledger
 from ..store.lock import Lock
+from ..store.processes import Presence
 from .app import create_celery_app
 from .archivist import Archivist, Pass
 
@@ -41,6 +42,7 @@ class Relay:
         self.app = create_celery_app(settings, job_types)
         self.lock = Lock(self.ledger, "relay", length_s=LOCK_S)
         self.archive = Archive(settings.database_url)
+        self.presence = Presence(self.ledger, "relay")
         self._ours_until = 0.0
         self.archivist = Archivist(
             self.ledger, archive_passes(self.ledger, self.archive), lambda: time.monotonic() < self._ours_until
@@ -64,6 +66,7 @@ class Relay:
         self.archive.close()
         try:
             self.lock.leave()
+            self.presence.leave()
         except Exception as error:
             log.debug("lock not left: %s", error)
 
@@ -86,6 +89,7 @@ class Relay:
         """Take the lock or hold it; answers whether this process is at work."""
         asked = time.monotonic()
         is_ours = self.lock.keep()
+        self.presence.say()
         self._ours_until = asked + LOCK_S if is_ours else 0.0
         return is_ours
 

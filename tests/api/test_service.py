@@ -230,3 +230,28 @@ def test_every_answer_carries_the_security_headers(app):
         assert answer.headers["Referrer-Policy"]
     missing = app.test_client().get("/nothing")
     assert json.loads(missing.data)["error"]["code"] == "not_found"
+
+
+def test_metrics_are_prometheus_text_by_key(app, words):
+    """
+    Jobs by type and status, items that wait, streams and calls, as Prometheus' own parser reads them; by key only.
+    """
+    from prometheus_client.parser import text_string_to_metric_families
+
+    client = app.test_client()
+    body = {"wordIds": [record.id for record in words.values()]}
+    assert client.post(f"{BASE}/jobs/image-generation", json=body, headers=BEARER).status_code == 201
+    assert client.get(f"{BASE}/jobs/nothing-1", headers=BEARER).status_code == 404
+    assert client.get("/metrics").status_code == 401
+    answer = client.get("/metrics", headers=BEARER)
+    assert answer.mimetype == "text/plain"
+    found = {
+        (sample.name, *(value for name, value in sorted(sample.labels.items()) if name != "le")): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert found["vocaqueue_jobs", "waiting", "image-generation"] == 1
+    assert found["vocaqueue_items_waiting", "image-generation"] == 3
+    assert found["vocaqueue_slots", "export"] == found["vocaqueue_streams",] == 0
+    assert found["vocaqueue_http_seconds_count", "GET", f"{BASE}/jobs/<job_id>", "404"] == 1
+    assert "nothing-1" not in answer.text

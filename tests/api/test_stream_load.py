@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -152,3 +154,21 @@ def test_a_long_way_back_is_read_without_hurting_others(make_web: Callable[..., 
         assert caller.failed == 0
         print(f"calls meanwhile: median {sorted(caller.taken_ms)[len(caller.taken_ms) // 2]:.0f} ms")
         assert web.rss_mb() - before < 40
+
+
+@pytest.mark.parametrize(("files", "connections", "streams"), [(10_000, 4000, None), (1024, 824, "412")])
+def test_connections_fit_what_the_system_lets_a_process_open(files: int, connections: int, streams: str | None) -> None:
+    """
+    The soft limit of open files is raised; where the hard one is too low there are fewer streams, and room for calls.
+    """
+    code = (
+        "import os, resource; import api.gunicorn as web; soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0];"
+        "print(web.worker_connections, os.environ.get('VOCAQUEUE_SSE_CLIENTS'), soft > web.worker_connections)"
+    )
+    said = subprocess.run(
+        ["sh", "-c", f'ulimit -Sn 512 && ulimit -Hn {files} && "{sys.executable}" -c "{code}"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.split() == [str(connections), str(streams), "True"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -151,7 +152,7 @@ def test_every_event_of_the_contract_comes_with_its_fields(web: Web, tmp_path: P
     assert all_.wait("jobs-changed")["data"]["affected"] >= 1
     flaky = make(ids=["x"], tag="d", fail={"x": ["later"]})
     assert all_.wait("job-delayed", flaky)["data"]["reason"] == "retry"
-    system.kill("toys", group=True)
+    system.kill("toys", signal.SIGTERM)
     assert all_.wait("worker-offline")["data"]["worker"].startswith("toys@")
 
     said = defaultdict(list)

@@ -55,7 +55,7 @@ def test_seven_tabs_do_not_starve_each_other(web: Web) -> None:
             tab.evaluate(FOLLOW)
         for tab in tabs:
             tab.wait_for_function("window.counts > 0", timeout=20_000)
-        calls, total = [], 60
+        calls, total = [], 40
         for number in range(total):
             ledger.step("event_add", event="worker-online", data={"worker": f"w{number}"})
             status, took_ms = tabs[number % TABS].evaluate(CALL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
+from . import dead_letters, docs, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
@@ -59,6 +59,7 @@ def create_admin_blueprint(
     limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
     dead_letters.add_routes(blueprint, queue)
+    docs.add_routes(blueprint)
     page.add_routes(blueprint)
     blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")
     blueprint.close_with_404()

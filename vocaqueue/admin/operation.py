@@ -42,7 +42,6 @@ class Operation:
     beside: type[JobParams] | None = None  #: fields that the body may have too, unless `body` has one of that name
     takes_file: bool = False  #: in the field `file` of a multipart body, in place of `uploadId`
     headers: Mapping[str, str] | None = None  #: that a request may have: name -> what it says
-    needs_store: bool = True  #: whether it may answer 503
     view: Any = None
 
     @property

@@ -19,7 +19,7 @@ CSP = (
 def add_routes(blueprint: GuardedBlueprint) -> None:
     page = media("text/html", ETag="Of the file.")
     file = media("text/javascript", "text/css", "image/svg+xml", "text/html", ETag="Of the file.")
-    stated = {"role": OPEN, "query": None, "described": {"needs_store": False}}
+    stated = {"role": OPEN, "query": None}
 
     @blueprint.get("/ui/", answer=page, **stated)
     def dashboard() -> Response:

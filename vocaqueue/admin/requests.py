@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -131,15 +131,21 @@ def invalid(error: ValidationError) -> InvalidParams:
     return InvalidParams("; ".join(f"{d.field}: {d.message}" for d in details[:3]), details)
 
 
-def form_fields() -> dict[str, Any]:
+def form_fields(lists: Collection[str]) -> dict[str, Any]:
     """
     The text fields of a multipart body. What looks like a JSON object or list is read as one; empty ones are left out.
 
+    Args:
+        lists: Fields that are lists; each part of that name is an entry, unless it is the list as JSON.
+
     Raises:
-        BadRequest: A field that begins like JSON is none, or a field is there twice.
+        BadRequest: A field that begins like JSON is none, or a field that is no list is there twice.
     """
     fields: dict[str, Any] = {}
     for name, values in request.form.lists():
+        if name in lists and (len(values) > 1 or not values[0].lstrip().startswith("[")):
+            fields[name] = [text for text in values if text.strip()]
+            continue
         if len(values) > 1:
             raise BadRequest(f"The field “{name}” is there {len(values)} times; send it once.")
         text = values[0].strip()
@@ -187,9 +193,9 @@ def arguments(model: type[Arguments]) -> Arguments:
     given: dict[str, Any] = {}
     wrong: list[Detail] = []
     for name, values in request.args.lists():
-        if any(_HALF_LETTER.search(text) for text in (name, *values)):
-            raise BadRequest("An argument holds half a letter (a lone surrogate) or a NUL, which no text may contain.")
         field = known.get(name)
+        if field is not None and any(map(_HALF_LETTER.search, values)):
+            raise BadRequest(f"{name} holds half a letter (a lone surrogate) or a NUL, which no text may contain.")
         if field is None:
             wrong.append(Detail(name, "unknown_field", unknown_field(name, known)))
         elif takes_several(field):

@@ -33,7 +33,7 @@ class NewSchedule(JobParams):
     enabled: bool = True
 
 
-class Change(JobParams):
+class ScheduleChange(JobParams):
     """What is left out stays; cron takes everySeconds away, and the other way round."""
 
     params: dict[str, Any] | None = None
@@ -106,8 +106,8 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         """One schedule."""
         return ok(table.get(schedule_id).as_dict())
 
-    @blueprint.patch("/schedules/<schedule_id>", role="operator", body=Change, answer=Schedule)
-    def change_schedule(schedule_id: str, body: Change) -> Response:
+    @blueprint.patch("/schedules/<schedule_id>", role="operator", body=ScheduleChange, answer=Schedule)
+    def change_schedule(schedule_id: str, body: ScheduleChange) -> Response:
         """Change a schedule, or turn it on or off. What is left out stays."""
         require_type(table.get(schedule_id).type)
         changes = {name: getattr(body, name) for name in body.model_fields_set}

@@ -34,7 +34,7 @@ class Retry(JobParams):
     item_ids: ItemIds | None = Field(None, description="Only these failed items (and those of `codes`), and likewise.")
 
 
-class Change(JobParams):
+class PriorityChange(JobParams):
     priority: requests.Level = Field(description="critical, high, normal, low, or 1 to 4.")
 
 
@@ -78,8 +78,8 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         """Run again what failed or was not done."""
         return ok(whole(queue, queue.retry(job_id, codes=body.codes, item_ids=body.item_ids).record))
 
-    @blueprint.patch("/jobs/<job_id>", role="operator", body=Change, answer=JobAnswer, errors=(409,))
-    def change(job_id: str, body: Change) -> Response:
+    @blueprint.patch("/jobs/<job_id>", role="operator", body=PriorityChange, answer=JobAnswer, errors=(409,))
+    def change(job_id: str, body: PriorityChange) -> Response:
         """Give a job another priority."""
         return ok(whole(queue, queue.set_priority(job_id, body.priority).record))
 

@@ -153,7 +153,9 @@ def _body(job_type: JobType, uploads: Callable[[IO[bytes], str], str] | None) ->
     if given is None or not given.filename:
         message = "Put the file into the field “file”."
         raise InvalidParams(message, [Detail("file", "missing", message)])
-    return Body(requests.form_fields(), Upload(given, uploads))
+    models = (job_type.params, General)
+    lists = {f.alias or n for model in models for n, f in model.model_fields.items() if requests.takes_several(f)}
+    return Body(requests.form_fields(lists), Upload(given, uploads))
 
 
 def _options(general: General) -> Options:

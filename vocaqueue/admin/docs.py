@@ -1,0 +1,64 @@
+"""The OpenAPI document, and a page to read it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from flask import Response, current_app, request, send_from_directory, url_for
+from werkzeug.exceptions import NotFound
+
+from .answers import media
+from .guard import GuardedBlueprint
+from .openapi import document
+from .page import CSP, STATIC
+
+CACHED = {"If-None-Match": "The ETag of an answer before; 304 while nothing has changed."}
+DOCS = STATIC / "docs"
+
+
+def add_routes(blueprint: GuardedBlueprint) -> None:
+    described = {"headers": CACHED}
+    json_file = {200: media("application/json", ETag="Of the document."), 304: None}
+    page = {200: media("text/html", ETag="Of the page."), 304: None}
+    file = {200: media("text/javascript", "text/css", "text/plain", "text/html", ETag="Of the file."), 304: None}
+    made: dict[tuple[str, str], tuple[bytes, str]] = {}
+
+    @blueprint.get("/openapi.json", role="viewer", answer=json_file, described=described)
+    def openapi() -> Response:
+        """This description: OpenAPI 3.1."""
+        base = url_for(".openapi").removeprefix(request.script_root).removesuffix("/openapi.json")
+        key = (request.script_root, base)
+        if key not in made:
+            text = json.dumps(document(current_app, base, root=request.script_root), ensure_ascii=False).encode()
+            made[key] = (text, hashlib.sha256(text).hexdigest()[:32])
+        text, etag = made[key]
+        response = Response(text, mimetype="application/json")
+        response.set_etag(etag)
+        return _cached(response)
+
+    @blueprint.get("/docs", role="viewer", answer=page, described=described)
+    def docs() -> Response:
+        """This description as a page."""
+        return _file("index.html")
+
+    @blueprint.get("/docs/<name>", role="viewer", answer=file, described=described)
+    def docs_file(name: str) -> Response:
+        """A file of that page."""
+        return _file(name)
+
+
+def _file(name: str) -> Response:
+    try:
+        response = send_from_directory(DOCS, name, max_age=0)
+    except ValueError:  # a NUL in a name
+        raise NotFound("There is nothing at this address.") from None
+    response.headers.setdefault("Content-Security-Policy", CSP)
+    return _cached(response)
+
+
+def _cached(response: Response) -> Response:
+    """To be asked for again each time, and answered with 304."""
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.make_conditional(request)
+    return response

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import dead_letters, docs, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
+from . import (
+    dead_letters,
+    docs,
+    items,
+    jobs,
+    later,
+    limits,
+    logs,
+    page,
+    removal,
+    schedules,
+    steering,
+    submission,
+    system,
+)
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
@@ -60,6 +74,7 @@ def create_admin_blueprint(
     system.add_routes(blueprint, queue, dict(links or {}))
     dead_letters.add_routes(blueprint, queue)
     docs.add_routes(blueprint)
+    later.add_routes(blueprint)
     page.add_routes(blueprint)
     blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")
     blueprint.close_with_404()

@@ -16,6 +16,7 @@ from .openapi_schemas import REF, Schemas
 from .operation import CHANGES, OPEN, Operation
 
 VARIABLE = re.compile(r"<(?:[a-z]+:)?([a-z_]+)>")
+NOT_BUILT = 501
 NO_METHODS = frozenset({"HEAD", "OPTIONS"})
 
 DESCRIPTION = """\
@@ -117,7 +118,7 @@ def _operation(path: str, method: str, operation: Operation, endpoint: str, sche
         described["parameters"] = parameters
     if method in CHANGES:
         described["requestBody"] = schemas.body(operation)
-    responses = {str(status): schemas.answer(operation, status) for status in operation.answers}
+    responses = {str(status): schemas.answer(operation, status) for status in operation.answers if status != NOT_BUILT}
     for status in errors_of(path, method, operation):
         responses.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
     described["responses"] = dict(sorted(responses.items()))

@@ -44,6 +44,8 @@ def errors_of(path: str, method: str, operation: Operation) -> list[int]:
     found = set(operation.errors)
     if operation.role != OPEN:
         found |= {401, 403, 503}
+    if set(operation.answers) == {501}:
+        return sorted(found | {501})
     if "{" in path:
         found.add(404)
     if operation.query is not None:

@@ -57,7 +57,8 @@ def document(app: Flask, base: str, *, root: str = "") -> dict[str, Any]:
         paths.setdefault(path, {})[method.lower()] = _operation(path, method, operation, endpoint, schemas)
     for path, _, operation, endpoint in found:
         _link(paths[path], operation, endpoint, paths)
-    used = sorted({described["tags"][0] for methods in paths.values() for described in methods.values()})
+    used = {described["tags"][0] for methods in paths.values() for described in methods.values()}
+    order = [*(name for name in TAGS if name in used), *sorted(used - TAGS.keys())]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -67,7 +68,7 @@ def document(app: Flask, base: str, *, root: str = "") -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": (root + base) or "/"}],
-        "tags": [{"name": name, "description": TAGS[name]} if name in TAGS else {"name": name} for name in used],
+        "tags": [{"name": name, "description": TAGS[name]} if name in TAGS else {"name": name} for name in order],
         "security": [{"bearer": []}, {"session": []}],
         "paths": dict(sorted(paths.items())),
         "components": {

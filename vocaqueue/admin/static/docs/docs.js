@@ -13,5 +13,4 @@ SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
   filter: true,
-  tagsSorter: "alpha",
 });

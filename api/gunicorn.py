@@ -10,6 +10,8 @@ from typing import Any
 
 from vocaqueue.settings import Settings
 
+from . import parser_errors
+
 _settings = Settings.from_env()
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
@@ -27,6 +29,8 @@ proc_name = "vocaqueue-web"
 def post_worker_init(worker: Any) -> None:
     """Let the streams end when the worker is told to stop; it would wait for them otherwise."""
     import gevent
+
+    parser_errors.install()
 
     def end_streams() -> None:
         while worker.alive:

@@ -17,25 +17,18 @@ CACHED = {"If-None-Match": "The ETag of an answer before; 304 while nothing has 
 DOCS = STATIC / "docs"
 
 
+JSON_FILE = {200: media("application/json", ETag="Of the document."), 304: None}
+
+
 def add_routes(blueprint: GuardedBlueprint) -> None:
     described = {"headers": CACHED}
-    json_file = {200: media("application/json", ETag="Of the document."), 304: None}
     page = {200: media("text/html", ETag="Of the page."), 304: None}
     file = {200: media("text/javascript", "text/css", "text/plain", "text/html", ETag="Of the file."), 304: None}
-    made: dict[tuple[str, str], tuple[bytes, str]] = {}
 
-    @blueprint.get("/openapi.json", role="viewer", answer=json_file, described=described)
+    @blueprint.get("/openapi.json", role="viewer", answer=JSON_FILE, described=described)
     def openapi() -> Response:
         """This description: OpenAPI 3.1."""
-        base = url_for(".openapi").removeprefix(request.script_root).removesuffix("/openapi.json")
-        key = (request.script_root, base)
-        if key not in made:
-            text = json.dumps(document(current_app, base, root=request.script_root), ensure_ascii=False).encode()
-            made[key] = (text, hashlib.sha256(text).hexdigest()[:32])
-        text, etag = made[key]
-        response = Response(text, mimetype="application/json")
-        response.set_etag(etag)
-        return _cached(response)
+        return send(url_for(".openapi").removeprefix(request.script_root).removesuffix("/openapi.json"))
 
     @blueprint.get("/docs", role="viewer", answer=page, described=described)
     def docs() -> Response:
@@ -46,6 +39,19 @@ def add_routes(blueprint: GuardedBlueprint) -> None:
     def docs_file(name: str) -> Response:
         """A file of that page."""
         return _file(name)
+
+
+def send(base: str) -> Response:
+    """The description of what is mounted at `base`; made once for each application."""
+    made = current_app.extensions.setdefault("vocaqueue-openapi", {})
+    key = (request.script_root, base)
+    if key not in made:
+        text = json.dumps(document(current_app, base, root=request.script_root), ensure_ascii=False).encode()
+        made[key] = (text, hashlib.sha256(text).hexdigest()[:32])
+    text, etag = made[key]
+    response = Response(text, mimetype="application/json")
+    response.set_etag(etag)
+    return _cached(response)
 
 
 def _file(name: str) -> Response:

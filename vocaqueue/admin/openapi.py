@@ -29,14 +29,19 @@ OPTIONS says what is possible. `HEAD` is `GET` without a body. Roles: `viewer` r
 jobs, `admin` also removes.
 """
 
+OTHERS = "overview"
 TAGS = {
-    "queue": "Counts, and acts on a type or on everything.",
+    OTHERS: "Counts, workers, acts on a type or on everything.",
     "jobs": "Submit, look at, steer and remove jobs.",
     "types": "Job types and what may run how fast.",
     "accounts": "Providers' accounts that types share.",
     "schedules": "Jobs that come by themselves.",
+    "uploads": "Files for jobs.",
     "events": "Server-sent events.",
     "bin": "Jobs that were removed and can be restored.",
+    "keys": "API keys.",
+    "audit": "Who did what.",
+    "words": "The words, with what was made for them.",
     "docs": "This description.",
     "ui": "The dashboard's files.",
 }
@@ -58,7 +63,6 @@ def document(app: Flask, base: str, *, root: str = "") -> dict[str, Any]:
     for path, _, operation, endpoint in found:
         _link(paths[path], operation, endpoint, paths)
     used = {described["tags"][0] for methods in paths.values() for described in methods.values()}
-    order = [*(name for name in TAGS if name in used), *sorted(used - TAGS.keys())]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -68,7 +72,7 @@ def document(app: Flask, base: str, *, root: str = "") -> dict[str, Any]:
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": (root + base) or "/"}],
-        "tags": [{"name": name, "description": TAGS[name]} if name in TAGS else {"name": name} for name in order],
+        "tags": [{"name": name, "description": says} for name, says in TAGS.items() if name in used],
         "security": [{"bearer": []}, {"session": []}],
         "paths": dict(sorted(paths.items())),
         "components": {
@@ -131,10 +135,9 @@ def operation_id(endpoint: str) -> str:
 
 
 def tag_of(path: str) -> str:
-    first = path.strip("/").partition("/")[0]
-    if first in {"openapi.json", "docs"}:
-        return "docs"
-    return first if first in TAGS or "/" in path.strip("/") else "queue"
+    """By the first part of the path that is a tag, which leaves out the base path."""
+    parts = path.replace("openapi.json", "docs").strip("/").split("/")
+    return next((part for part in parts if part in TAGS), OTHERS)
 
 
 def _in_path(path: str) -> Iterator[dict[str, Any]]:

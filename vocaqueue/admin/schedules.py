@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, url_for
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from ..errors import UnknownType
 from ..registry import JobParams
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 
 class NewSchedule(JobParams):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"type": "export", "params": {"format": "csv"}, "cron": "0 3 * * *", "timeZone": "Asia/Seoul"}]
+        }
+    )
+
     type: str = Field(description="Of the jobs that it makes.")
     params: dict[str, Any] = Field(
         default_factory=dict, description="As for POST /jobs/{type}; a filter is resolved each time."
@@ -35,6 +41,8 @@ class NewSchedule(JobParams):
 
 class ScheduleChange(JobParams):
     """What is left out stays; cron takes everySeconds away, and the other way round."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}, {"everySeconds": 3600}]})
 
     params: dict[str, Any] | None = None
     name: str | None = Field(None, max_length=200)

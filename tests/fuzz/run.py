@@ -1,8 +1,9 @@
 """
 Fuzz a real service: `python -m tests.fuzz.run --seconds 3600 --seed 1`.
 
-gunicorn with gevent, a private Valkey and SQLite, without a worker: jobs are made, held, removed, never done. Exit status 0
-means that no answer was a 5xx, undocumented, of another shape than documented, a trace, or HTML where JSON was asked.
+gunicorn with gevent, a private Valkey and SQLite, without a worker: jobs are made, held, removed, never done. Exit
+status 0 means that no answer was a 5xx, undocumented, of another shape than documented, a trace, or HTML where JSON was
+asked.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from tests.system.systems import ROOT, System, until
 
 TYPES = "workers.job_types:JOB_TYPES,tests.toys:JOB_TYPES"
 KEY = "fuzz-key"
-#: Nothing is left out but `positive_data_acceptance` and the ones that know no session of ours.
+CONFIG = ROOT / "tests/fuzz/schemathesis.toml"
+MIGRATE = "import os; from workers.words import database; database.migrate(os.environ['DATABASE_URL'])"
+#: All but `positive_data_acceptance`: what fits the schemas may still be refused for what is in the store.
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
     "response_schema_conformance", "unsupported_method", "allow_header_conformance", "missing_required_header",
@@ -37,10 +40,7 @@ class Service(System):
             self.port = free.getsockname()[1]
         self.env |= {"HOST": "127.0.0.1", "PORT": str(self.port), "VOCAQUEUE_ADMIN_KEY": KEY}
         self.env |= {"VOCAQUEUE_SECRET_KEY": "secret", "VOCAQUEUE_SSE_HEARTBEAT": "1"}
-        subprocess.run(
-            [sys.executable, "-c", "from workers.words import database; import os; database.migrate(os.environ['DATABASE_URL'])"],
-            cwd=ROOT, env=os.environ | self.env, check=True,
-        )  # fmt: skip
+        subprocess.run([sys.executable, "-c", MIGRATE], cwd=ROOT, env=os.environ | self.env, check=True)
         self._run("web", [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn", "tests.fuzz.service:app()"])
         try:
             until(self._answers)
@@ -71,7 +71,7 @@ def fuzz(folder: Path, *, seconds: int, seed: int, phases: str, more: list[str])
     service = Service(folder)
     try:
         command = [
-            str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(ROOT / "tests/fuzz/schemathesis.toml"),
+            str(Path(sys.executable).parent / "schemathesis"), "--config-file", str(CONFIG),
             "run", f"{service.url}/api/openapi.json", "--header", f"Authorization: Bearer {KEY}",
             "--checks", ",".join(CHECKS), "--phases", phases, "--max-time", str(seconds), "--seed", str(seed),
             "--request-timeout", "30", "--suppress-health-check", "all", "--generation-database", "none",

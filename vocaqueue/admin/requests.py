@@ -45,13 +45,9 @@ def _whole_number(value: Any) -> Any:
 
 
 def _switch(value: Any) -> Any:
-    if isinstance(value, str):
-        # `?dryRun` alone means yes.
-        known = {"true": True, "1": True, "": True, "false": False, "0": False}
-        if value.lower() not in known:
-            raise ValueError("must be true or false")
-        return known[value.lower()]
-    return value
+    if isinstance(value, str) and value not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return value == "true" if isinstance(value, str) else value
 
 
 def _by_comma(value: Any) -> Any:
@@ -87,7 +83,8 @@ def json_body() -> dict[str, Any]:
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as application/json.")
     try:
-        read = json.loads(raw, parse_constant=_no_number, object_pairs_hook=_each_once)
+        # Not the bytes as they are: `json` takes UTF-16 too, and half a letter.
+        read = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_number, object_pairs_hook=_each_once)
     except RecursionError:
         raise BadRequest("The JSON is nested too deeply.") from None
     except ValueError as error:
@@ -166,8 +163,7 @@ class Query(JobParams):
     """
     Base of the arguments that an address takes after its “?”.
 
-    An argument that is empty counts as left out, but for a `Switch`, which it turns on. One that is no `Several` may be
-    there once.
+    A text or list that is empty counts as left out. One that is no `Several` may be there once.
     """
 
 
@@ -202,7 +198,7 @@ def arguments(model: type[Arguments]) -> Arguments:
             given[name] = values
         elif len(values) > 1:
             wrong.append(Detail(name, "repeated", f"{name} is there {len(values)} times; give it once."))
-        elif values[0] != "" or field.annotation is bool:
+        elif values[0] != "" or not _takes_text(field):
             given[name] = values[0]
     if wrong:
         raise InvalidParams(" ".join(detail.message for detail in wrong[:3]), wrong)
@@ -210,6 +206,10 @@ def arguments(model: type[Arguments]) -> Arguments:
         return model.model_validate(given)
     except ValidationError as error:
         raise invalid(error) from None
+
+
+def _takes_text(field: FieldInfo) -> bool:
+    return str in {field.annotation, *get_args(field.annotation)}
 
 
 def takes_several(field: FieldInfo) -> bool:

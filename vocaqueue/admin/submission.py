@@ -57,7 +57,7 @@ class General(JobParams):
 
 
 class SubmitQuery(Query):
-    dry_run: Switch | None = Field(None, description="Not part of this version: 501.")
+    dry_run: Switch = Field(False, description="Not part of this version: 501.")
 
 
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, uploads: Keep | None) -> None:
@@ -99,7 +99,7 @@ def _view(queue: QueueManager, job_type: JobType, uploads: Keep | None) -> Calla
 
 
 def _submit(queue: QueueManager, job_type: JobType, uploads: Keep | None, query: SubmitQuery) -> Response:
-    if query.dry_run is not None:
+    if query.dry_run:
         raise NotSupported("“dryRun” is not part of this version; leave it out.")
     body = _body(job_type, uploads)
     own, general = _split(job_type, body.fields)

@@ -21,6 +21,7 @@ worker_connections = 4000
 timeout = 60
 graceful_timeout = 5
 keepalive = 5
+limit_request_line = 8190  # bytes; of filters with many names
 control_socket_disable = True
 loglevel = "warning"
 proc_name = "vocaqueue-web"

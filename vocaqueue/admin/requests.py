@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -12,7 +13,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from flask import request
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
 from ..registry import JobParams
@@ -77,7 +78,8 @@ def json_body() -> dict[str, Any]:
         BadRequest: It cannot be read.
         InvalidParams: It is JSON, but no object.
     """
-    raw = request.get_data(cache=False)
+    with readable():
+        raw = request.get_data(cache=False)
     if not raw:
         return {}
     if not request.is_json:
@@ -94,6 +96,19 @@ def json_body() -> dict[str, Any]:
     if b"\\u" in raw or b"\0" in raw:
         _check_text(read)
     return read
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Raises BadRequest where the server cannot make out the body, such as chunks that are none."""
+    try:
+        yield
+    except HTTPException:
+        raise
+    except Exception as error:  # of whatever kind the server has for it
+        if isinstance(error, OSError) and error.errno is not None:  # a disk, a connection
+            raise
+        raise BadRequest("The body cannot be read: its chunks or its length make no sense.") from None
 
 
 class Nothing(JobParams):

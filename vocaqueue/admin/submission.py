@@ -149,7 +149,8 @@ def _body(job_type: JobType, uploads: Callable[[IO[bytes], str], str] | None) ->
     if uploads is None:
         raise NotSupported("Files cannot be handed in here; send the id of an upload as application/json.")
     request.max_content_length = requests.UPLOAD_BODY_BYTES
-    given = request.files.get("file")
+    with requests.readable():
+        given = request.files.get("file")
     if given is None or not given.filename:
         message = "Put the file into the field “file”."
         raise InvalidParams(message, [Detail("file", "missing", message)])

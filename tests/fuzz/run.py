@@ -19,6 +19,7 @@ from pathlib import Path
 from tests.system.systems import ROOT, System, until
 
 TYPES = "workers.job_types:JOB_TYPES,tests.toys:JOB_TYPES"
+ALL_PHASES = "examples,coverage,fuzzing,stateful"
 KEY = "fuzz-key"
 CONFIG = ROOT / "tests/fuzz/schemathesis.toml"
 MIGRATE = "import os; from workers.words import database; database.migrate(os.environ['DATABASE_URL'])"
@@ -93,7 +94,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=3600)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--phases", default="examples,coverage,fuzzing,stateful")
+    parser.add_argument("--phases", default=ALL_PHASES)
     given, more = parser.parse_known_args()
     with tempfile.TemporaryDirectory(prefix="vq-fuzz-") as folder:
         done = fuzz(Path(folder), seconds=given.seconds, seed=given.seed, phases=given.phases, more=more)

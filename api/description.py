@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from vocaqueue.admin import Authorize, GuardedBlueprint
-from vocaqueue.admin.docs import CACHED, JSON_FILE, send
+from vocaqueue.admin.docs import JSON_FILE, send
+from vocaqueue.admin.page import CACHED
 
 
 def create_blueprint(authorize: Authorize) -> Blueprint:

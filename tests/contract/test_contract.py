@@ -99,6 +99,17 @@ def _too_low(operation: dict[str, Any]) -> str:
     return ROLES[ROLES.index(needed) - 1] if needed != "viewer" else "banned"
 
 
+def unlike_its_head(world: World, answer: TestResponse) -> list[str]:
+    """What HEAD says otherwise than GET."""
+    asked = answer.request
+    head = world.call("HEAD", asked.path, query_string=asked.query_string.decode())
+    head.close()
+    same = ("Content-Type", "ETag", "Cache-Control", "Content-Disposition")
+    if head.status_code != 200 or head.data:
+        return [f"HEAD {asked.path}: {head.status_code}, {len(head.data)} bytes"]
+    return [f"HEAD {asked.path}: another {name}" for name in same if head.headers.get(name) != answer.headers.get(name)]
+
+
 def check(described: dict[str, Any], path: str, method: str, status: str, answer: TestResponse) -> None:
     """Its media type is documented, its body fits, its headers are there."""
     responses = described["paths"][path][method]["responses"]
@@ -148,6 +159,8 @@ def test_every_documented_status_is_answered_as_documented(world, described):
                 assert answer.status_code == int(status), f"answers {answer.status_code} {answer.data[:200]!r}"
                 check(described, path, method, status, answer)
                 answer.close()
+                if (method, status) == ("get", "200"):
+                    wrong += unlike_its_head(world, answer)
             except Exception as problem:
                 wrong.append(f"{name} {status}: {type(problem).__name__} {str(problem)[:600]}")
     assert not wrong, f"{len(wrong)} answers are not as documented:\n" + "\n".join(wrong)

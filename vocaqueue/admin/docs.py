@@ -11,9 +11,8 @@ from werkzeug.exceptions import NotFound
 from .answers import media
 from .guard import GuardedBlueprint
 from .openapi import document
-from .page import CSP, STATIC
+from .page import CACHED, CSP, STATIC
 
-CACHED = {"If-None-Match": "The ETag of an answer before; 304 while nothing has changed."}
 DOCS = STATIC / "docs"
 
 

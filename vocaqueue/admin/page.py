@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from flask import Response, send_from_directory
 
 from .answers import media
 from .guard import OPEN, GuardedBlueprint
 
+CACHED = {"If-None-Match": "The ETag of an answer before; 304 while nothing has changed."}
 STATIC = Path(__file__).parent / "static"
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -17,9 +19,9 @@ CSP = (
 
 
 def add_routes(blueprint: GuardedBlueprint) -> None:
-    page = media("text/html", ETag="Of the file.")
-    file = media("text/javascript", "text/css", "image/svg+xml", "text/html", ETag="Of the file.")
-    stated = {"role": OPEN, "query": None}
+    page = {200: media("text/html", ETag="Of the file."), 304: None}
+    file = {200: media("text/javascript", "text/css", "image/svg+xml", "text/html", ETag="Of the file."), 304: None}
+    stated: dict[str, Any] = {"role": OPEN, "query": None, "described": {"headers": CACHED}}
 
     @blueprint.get("/ui/", answer=page, **stated)
     def dashboard() -> Response:

@@ -44,7 +44,7 @@ def test_the_page_reads_well_and_asks_nobody_else(web: Web, tmp_path: Path):  # 
                 if SIGHTS:
                     page.screenshot(path=f"{SIGHTS}/docs-{scheme}-{width}.png")
         page.set_viewport_size({"width": 1280, "height": 900})
-        block = page.locator("#operations-queue-stats")
+        block = page.locator("#operations-overview-stats")
         block.locator(".opblock-summary-control").click()
         block.get_by_role("button", name="Try it out").click()
         block.get_by_role("button", name="Execute").click()

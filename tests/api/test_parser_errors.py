@@ -31,6 +31,16 @@ REQUESTS = {
     "a path that is no UTF-8": (b"GET /api/admin/queue/jobs/\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
     "an escape that is none": (b"GET /api/admin/queue/jobs/%zz%ff HTTP/1.1\r\nHost: x\r\n\r\n", 401),
     "another method": (b"FOO /api/admin/queue/stats HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+    "a host that is none": (b"GET /api/admin/queue/stats HTTP/1.1\r\nHost: a b/\xc3\xa9\r\n\r\n", 401),
+    "half an address as host": (b"GET /api/admin/queue/stats HTTP/1.1\r\nHost: [::1\r\n\r\n", 401),
+    "no host": (b"GET /api/admin/queue/stats HTTP/1.1\r\n\r\n", 401),
+    "a whole address": (b"GET http://x/api/admin/queue/stats HTTP/1.1\r\nHost: x\r\n\r\n", 401),
+    "a star": (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+    "a session of nonsense": (
+        b"GET /api/admin/queue/stats HTTP/1.1\r\nHost: x\r\nCookie: vocaqueue-vq=\xff;=;;\r\n\r\n",
+        401,
+    ),
+    "a key of nonsense": (b"GET /api/admin/queue/stats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\r\n\r\n", 401),
     "an address of nothing": (b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", 404),
 }
 

@@ -16,12 +16,13 @@ from .errors import BadSettings
 from .timing import is_zone
 
 VAR = Path("var")
+MOST_PROXIES = 10
 
 #: Every name that `Settings.from_env` reads, in the order of the contract.
 NAMES = (
     "REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB", "CELERY_BROKER_URL", "VOCAQUEUE_JOB_TYPES",
     "DATABASE_URL", "STORAGE_URL", "PORT", "HOST", "VOCAQUEUE_NAMESPACE", "VOCAQUEUE_TIME_ZONE", "VOCAQUEUE_SAMPLE",
-    "VOCAQUEUE_SSE_HEARTBEAT", "FLOWER_PORT",
+    "VOCAQUEUE_SSE_HEARTBEAT", "FLOWER_PORT", "VOCAQUEUE_TRUSTED_PROXIES", "VOCAQUEUE_CORS_ORIGINS",
 )  # fmt: skip
 
 
@@ -45,6 +46,8 @@ class Settings:
     sse_heartbeat_s: float = 15.0
     flower_port: int = 5555
     sample: bool = True
+    trusted_proxies: int = 0  #: proxies of ours before the web process, whose X-Forwarded-For and -Proto count
+    cors_origins: tuple[str, ...] = ()  #: other sites whose pages may use the API
     embedded: bool = False  #: the Redis behind `redis_url` is ours to start and stop
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -65,6 +68,13 @@ class Settings:
             raise BadSettings(f"VOCAQUEUE_TIME_ZONE={self.time_zone!r} is no time zone; write it like Asia/Seoul")
         if not 0 < self.port < 65536:
             raise BadSettings(f"PORT={self.port} must be between 1 and 65535")
+        if not 0 <= self.trusted_proxies <= MOST_PROXIES:
+            raise BadSettings(
+                f"VOCAQUEUE_TRUSTED_PROXIES={self.trusted_proxies} must be 0 to {MOST_PROXIES}: how many proxies of "
+                "yours a request passes"
+            )
+        for origin in self.cors_origins:
+            _check_origin(origin)
         for name, url in (("REDIS_URL", self.redis_url), ("CELERY_BROKER_URL", self.broker_url)):
             if "://" not in url:
                 raise BadSettings(f"{name}={mask(url)!r} is no URL; write it like redis://127.0.0.1:6379/0")
@@ -91,6 +101,10 @@ class Settings:
             sse_heartbeat_s=_number(env, "VOCAQUEUE_SSE_HEARTBEAT", int(cls.sse_heartbeat_s)),
             flower_port=_number(env, "FLOWER_PORT", cls.flower_port),
             time_zone=env.get("VOCAQUEUE_TIME_ZONE") or cls.time_zone,
+            trusted_proxies=_number(env, "VOCAQUEUE_TRUSTED_PROXIES", cls.trusted_proxies),
+            cors_origins=tuple(
+                part.strip() for part in env.get("VOCAQUEUE_CORS_ORIGINS", "").split(",") if part.strip()
+            ),
             sample=_switch(env, "VOCAQUEUE_SAMPLE", default=True),
             embedded=embedded,
             origin=origin,
@@ -143,6 +157,25 @@ def mask(url: str) -> str:
         return url
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+
+
+def _check_origin(origin: str) -> None:
+    """As a browser spells it: what is spelled in another way would match nothing, and nobody would know why."""
+    parts = urlsplit(origin)
+    host, default = parts.hostname or "", {"http": ":80", "https": ":443"}.get(parts.scheme)
+    plain = f"{parts.scheme}://{parts.netloc}"
+    if (
+        default is None
+        or origin != plain.lower()
+        or "*" in host
+        or "@" in origin
+        or not host
+        or plain.endswith(default)
+    ):
+        raise BadSettings(
+            f"VOCAQUEUE_CORS_ORIGINS: {origin!r} is no origin. Write each in full, as https://admin.example.com or "
+            "http://localhost:3000: in small letters, without a path, a star or the usual port"
+        )
 
 
 def _with_dotenv(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

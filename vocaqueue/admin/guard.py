@@ -6,18 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Blueprint, Request, current_app, g, request
+from flask import Blueprint, Flask, Request, current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import Forbidden, MethodNotAllowed, NotFound, Unauthorized
+from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, NotFound, Unauthorized
 from werkzeug.routing import RequestRedirect
 
+from ..api_key import ROLES
 from ..errors import BadSettings
 from . import payloads
+from .headers import secure
 from .requests import SMALL_BODY_BYTES
+from .watch import watched
 
 OPEN = "open"  #: needs no identity, such as the page that says how to sign in
-ROLES = ("viewer", "operator", "admin")  #: each may do what the ones before it may
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -28,10 +31,18 @@ class Identity:
     id: str
     name: str
     role: str  #: viewer, operator or admin
+    via: str = "host"  #: how we know: key, session, or the host's own way
+    expires_at_ms: int | None = None  #: since the epoch; when this way in ends by itself
+    csrf_token: str | None = None  #: what a change by cookie may carry as X-CSRF-Token, where the host has such
 
 
-#: The host's check: None means that nobody is signed in. It may raise werkzeug's `Forbidden` with a sentence.
+#: The host's check: None means that nobody is signed in. It may raise werkzeug's `Forbidden` or `Unauthorized` with a
+#: sentence. It is asked again while a stream or a download is open.
 Authorize = Callable[[Request], Identity | None]
+
+
+class Nonsense(TypeError):
+    """The host's `authorize` is wrong: a 500 with a line in the log, and no access."""
 
 
 class GuardedBlueprint(Blueprint):
@@ -49,6 +60,7 @@ class GuardedBlueprint(Blueprint):
             raise BadSettings("authorize must be a function that takes the request and returns an Identity or None")
         super().__init__(name, import_name, **options)
         self.authorize = authorize
+        self.login: str | None = None  #: where somebody signs in; it gets the way back as `next`
         self._guarded: dict[str, Callable[..., ResponseReturnValue]] = {}
         self.after_request(_not_stored)
         payloads.handle_errors(self)
@@ -60,13 +72,21 @@ class GuardedBlueprint(Blueprint):
         view_func: Callable[..., ResponseReturnValue] | None = None,
         *,
         role: str | None = None,
+        page: bool = False,
         **options: Any,
     ) -> None:
-        """Raises BadSettings when the role is not stated."""
+        """
+        Args:
+            role: open, or viewer, operator, admin: who has it or a higher one may use the route.
+            page: People see it, so nobody signed in means that they are led to `login`.
+
+        Raises:
+            BadSettings: The role is not stated.
+        """
         if role not in (OPEN, *ROLES) or view_func is None:
             raise BadSettings(f"{self.name}: the route {rule} must state its role: {', '.join((OPEN, *ROLES))}")
         endpoint = endpoint or view_func.__name__
-        guarded = self._guarded.setdefault(endpoint, self._guard(view_func, role))
+        guarded = self._guarded.setdefault(endpoint, self._guard(view_func, role, page))
         if guarded.vocaqueue_role != role:  # type: ignore[attr-defined]
             raise BadSettings(f"{self.name}: the routes of {endpoint} must state one and the same role")
         super().add_url_rule(rule, endpoint, guarded, **options)
@@ -76,17 +96,66 @@ class GuardedBlueprint(Blueprint):
         self.add_url_rule("/", "nothing_here", _nothing_here, role="viewer", methods=VERBS, strict_slashes=False)
         self.add_url_rule("/<path:rest>", "nothing_here", _nothing_here, role="viewer", methods=VERBS)
 
-    def _guard(self, view: Callable[..., ResponseReturnValue], role: str) -> Callable[..., ResponseReturnValue]:
+    def identify(self) -> Identity:
+        """
+        Who makes this request.
+
+        Raises:
+            Unauthorized: Nobody we know.
+            Nonsense: `authorize` answered neither an Identity nor None; nobody gets in by that.
+        """
+        found = self.authorize(request)
+        if found is None:
+            raise Unauthorized("Sign in first, or send “Authorization: Bearer KEY”.")
+        if not isinstance(found, Identity) or found.role not in ROLES:
+            raise Nonsense(
+                f"authorize returned {found!r}; it must return None, or a vocaqueue.admin.Identity whose role is "
+                f"{', '.join(ROLES)}"
+            )
+        return found
+
+    def to_login(self) -> ResponseReturnValue:
+        """Lead a browser to the sign-in page, and from there back to here."""
+        assert self.login
+        back = request.script_root + (request.full_path if request.query_string else request.path)
+        return redirect(f"{self.login}{'&' if '?' in self.login else '?'}{urlencode({'next': back})}", 303)
+
+    def _may_go_on(self, role: str) -> Callable[[], bool]:
+        """A function that says later, outside of the request, whether its sender would still be let in."""
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        environ, before = dict(request.environ), identity()
+        environ.pop("werkzeug.debug.preserve_context", None)
+
+        def may_go_on() -> bool:
+            with app.request_context(environ):
+                try:
+                    # The host's `before_request` functions may be what its `authorize` goes by.
+                    if app.preprocess_request() is not None:
+                        return False
+                    found = self.identify()
+                except HTTPException:
+                    return False
+                return found.id == before.id and ROLES.index(found.role) >= ROLES.index(role)
+
+        return may_go_on
+
+    def _guard(
+        self, view: Callable[..., ResponseReturnValue], role: str, page: bool
+    ) -> Callable[..., ResponseReturnValue]:
         # Around the view itself, so that it holds under whatever name and inside whatever blueprint this is registered.
         @wraps(view)
         def guarded(**arguments: Any) -> ResponseReturnValue:
             request.max_content_length = SMALL_BODY_BYTES
-            if role != OPEN:
-                g.vocaqueue_identity = self.authorize(request)
-                if g.vocaqueue_identity is None:
-                    raise Unauthorized("Sign in first, or send “Authorization: Bearer KEY”.")
-                require(role)
-            return view(**arguments)
+            if role == OPEN:
+                return view(**arguments)
+            try:
+                g.vocaqueue_identity = self.identify()
+            except Unauthorized:
+                if page and self.login:
+                    return self.to_login()
+                raise
+            require(role)
+            return watched(view(**arguments), self._may_go_on(role))
 
         guarded.vocaqueue_role = role  # type: ignore[attr-defined]
         return guarded
@@ -121,5 +190,4 @@ def _nothing_here(rest: str = "") -> ResponseReturnValue:
 
 def _not_stored(response: Any) -> Any:
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    return response
+    return secure(response)

@@ -27,7 +27,9 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, links: dict[str
     @blueprint.get("/me", role="viewer")
     def me() -> Response:
         who = identity()
-        return ok({"id": who.id, "name": who.name, "role": who.role, "links": links})
+        said = {"id": who.id, "name": who.name, "role": who.role, "via": who.via, "expiresAt": iso(who.expires_at_ms)}
+        csrf = {"csrfToken": who.csrf_token} if who.csrf_token else {}
+        return ok(said | csrf | {"links": links})
 
 
 def _workers(queue: QueueManager) -> list[dict[str, Any]]:

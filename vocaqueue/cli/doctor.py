@@ -27,6 +27,8 @@ FIELDS = {
     "VOCAQUEUE_SAMPLE": "sample",
     "VOCAQUEUE_SSE_HEARTBEAT": "sse_heartbeat_s",
     "FLOWER_PORT": "flower_port",
+    "VOCAQUEUE_TRUSTED_PROXIES": "trusted_proxies",
+    "VOCAQUEUE_CORS_ORIGINS": "cors_origins",
 }
 
 

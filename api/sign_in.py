@@ -14,6 +14,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Unauthorized
 
 from vocaqueue import ArchiveUnavailable, KeyRefused, QueueManager, StoreUnavailable
+from vocaqueue.admin.answers import Answer, media
 from vocaqueue.admin.guard import GuardedBlueprint
 from vocaqueue.admin.payloads import RETRY_AFTER_S, ok
 from vocaqueue.store.attempts import Bucket
@@ -30,14 +31,22 @@ ONES_TRIES = Bucket("sign-in", 10, 30.0)
 ALL_TRIES = Bucket("sign-in-all", 300, 1.0)
 
 
+class SignedOut(Answer):
+    signed_out: bool
+
+
 def create_blueprint(queue: QueueManager, gate: Gate, ui: str) -> Blueprint:
     """`/login` and `/logout`. `ui` is the dashboard's address."""
     blueprint = GuardedBlueprint("sign_in", __name__, authorize=gate, template_folder="templates")
     page = _Page(ui)
 
-    @blueprint.get("/login", role="open")
+    seen = media("text/html")
+    refused = {303: None, 401: seen, 403: seen, 429: seen, 503: seen}
+
+    @blueprint.get("/login", role="open", query=None, answer={200: seen} | refused)
     @page.tells
     def login() -> ResponseReturnValue:
+        """The form for a key; with `token`, sign in by the one-time link. `next` is where to go on, `lang` en or ko."""
         if request.method == "HEAD":  # a program that looks at links must not use this one up
             return Response()
         token = request.args.get("token")
@@ -47,23 +56,26 @@ def create_blueprint(queue: QueueManager, gate: Gate, ui: str) -> Blueprint:
             return page.show(200)
         return _on_our_way()
 
-    @blueprint.post("/login", role="open")
+    @blueprint.post("/login", role="open", query=None, answer=refused, described={"reads_body": False})
     @page.tells
     def use_key() -> ResponseReturnValue:
+        """Sign in with the form's `key`."""
         request.max_content_length = BODY_BYTES
         if not _is_from_our_form():
             raise _Notice(403, "elsewhere")
         _by_key(gate, request.form.get("key", "")[:LONGEST_KEY].strip())
         return _on_our_way()
 
-    @blueprint.get("/login/<name>", role="open")
+    @blueprint.get("/login/<name>", role="open", query=None, answer=media("text/css"), described={"needs_store": False})
     def login_file(name: str) -> Response:
+        """What the sign-in page is drawn with."""
         response = send_from_directory(STATIC, name, max_age=0)
         response.headers["Cache-Control"] = "no-cache"
         return response
 
-    @blueprint.post("/logout", role="viewer")
+    @blueprint.post("/logout", role="viewer", answer=SignedOut)
     def logout() -> Response:
+        """End the session, on every copy of its cookie."""
         gate.sign_out()
         return ok({"signedOut": True})
 

@@ -9,14 +9,20 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, Unauthorized
 
 from ..errors import VocaqueueError
+from .answers import media
 from .guard import OPEN, GuardedBlueprint
 
 STATIC = Path(__file__).parent / "static"
 
 
 def add_routes(blueprint: GuardedBlueprint) -> None:
-    @blueprint.get("/ui/", role=OPEN)
+    page = media("text/html", ETag="Of the file.")
+    file = media("text/javascript", "text/css", "image/svg+xml", "text/html", ETag="Of the file.")
+    stated = {"role": OPEN, "query": None, "described": {"needs_store": False}}
+
+    @blueprint.get("/ui/", answer={200: page, 303: None} if blueprint.login else page, **stated)
     def dashboard() -> ResponseReturnValue:
+        """The dashboard; who is not signed in is led to the sign-in page, where there is one."""
         if blueprint.login:
             try:
                 blueprint.identify()
@@ -26,8 +32,9 @@ def add_routes(blueprint: GuardedBlueprint) -> None:
                 pass  # the page itself says what is the matter
         return _send("index.html")
 
-    @blueprint.get("/ui/<name>", role=OPEN)
+    @blueprint.get("/ui/<name>", answer=file, **stated)
     def dashboard_file(name: str) -> Response:
+        """A file of the dashboard."""
         return _send(name)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from flask import Flask, Response, redirect, request, url_for
+from flask import Flask, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -90,10 +90,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     if hops := settings.trusted_proxies:
         # Not the host: a proxy passes on X-Forwarded-Host as the client sent it unless told otherwise.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
-
-    @app.get("/")
-    def home() -> Any:
-        return redirect(url_for("vocaqueue.dashboard"), 303)
 
     return app
 

@@ -43,6 +43,11 @@ def create_blueprint(queue: QueueManager, gate: Gate, ui: str) -> Blueprint:
     seen = media("text/html")
     refused = {303: None, 401: seen, 403: seen, 429: seen, 503: seen}
 
+    @blueprint.get("/", role="open", query=None, answer={303: None}, described={"needs_store": False})
+    def home() -> ResponseReturnValue:
+        """The way to the dashboard."""
+        return redirect(ui, 303)
+
     @blueprint.get("/login", role="open", query=None, answer={200: seen} | refused)
     @page.tells
     def login() -> ResponseReturnValue:
@@ -168,7 +173,7 @@ class _Page:
 
 
 def _on_our_way() -> ResponseReturnValue:
-    return redirect(_path_of_ours(request.args.get("next")) or url_for("home"), 303)
+    return redirect(_path_of_ours(request.args.get("next")) or url_for("sign_in.home"), 303)
 
 
 def _path_of_ours(given: str | None) -> str | None:

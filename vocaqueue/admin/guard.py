@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, NotFound, Unauthorized
 from werkzeug.routing import RequestRedirect
 
+from ..actor import Actor, acting
 from ..api_key import ROLES
 from ..errors import BadSettings
 from ..registry import JobParams
@@ -179,7 +180,9 @@ class GuardedBlueprint(Blueprint):
                     return self.to_login()
                 raise
             require(operation.role)
-            return watched(view(**arguments, **_read(operation)), self._may_go_on(operation.role))
+            with acting(actor()):
+                answer = view(**arguments, **_read(operation))
+            return watched(answer, self._may_go_on(operation.role))
 
         guarded.vocaqueue_role = operation.role  # type: ignore[attr-defined]
         guarded.vocaqueue_operation = operation  # type: ignore[attr-defined]
@@ -206,6 +209,14 @@ def identity() -> Identity:
     """Whoever makes this request."""
     found: Identity = g.vocaqueue_identity
     return found
+
+
+def actor() -> Actor:
+    """Whoever makes this request, as the audit log names them; nobody's name where no identity is needed."""
+    known: Identity | None = g.get("vocaqueue_identity")
+    if known is None:
+        return Actor("", "", None, "http", request.remote_addr)
+    return Actor(known.id, known.name, known.role, "http", request.remote_addr)
 
 
 def require(role: str) -> None:

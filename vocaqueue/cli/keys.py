@@ -7,8 +7,6 @@ import click
 from ..api_key import ROLES, KeyStatus
 from .common import as_json, open_queue, plain, print_json
 
-BY = "cli"  #: who made or revoked it
-
 
 @click.group(invoke_without_command=True)
 @click.option("--status", "statuses", multiple=True, type=click.Choice([s.value for s in KeyStatus]))
@@ -50,7 +48,7 @@ def add(name: str, role: str, days: float | None, expires_at: str | None, json_:
     if days is not None and expires_at is not None:
         raise click.UsageError("Give --days or --expires-at, not both.")
     end = time(expires_at) if expires_at is not None else None
-    made = open_queue().keys.make(name, role, expires_at=end, days=days, by=BY)
+    made = open_queue().keys.make(name, role, expires_at=end, days=days)
     if json_:
         print_json(made.as_dict())
         return
@@ -73,7 +71,7 @@ def revoke(key_id: str, json_: bool) -> None:
 
     Example: vocaqueue keys revoke 4k2m9x1q7t0c
     """
-    ended = open_queue().keys.revoke(key_id, by=BY).as_dict()
+    ended = open_queue().keys.revoke(key_id).as_dict()
     if json_:
         print_json(ended)
     else:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ..actor import acting, process_actor
 from ..errors import BadRequest, VocaqueueError
 from . import processes, reading, removal, steering, submission
 from .dead_letters import dead_letters
@@ -32,8 +33,10 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vocaqueue")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Bulk jobs that survive kill -9 and count every item once."""
+    ctx.with_resource(acting(process_actor("cli")))
 
 
 COMMANDS = (

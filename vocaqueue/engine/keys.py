@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from ..actor import current
 from ..api_key import ROLES, ApiKey, KeyStatus, digest_of, id_of, new_key
 from ..errors import (
     ArchiveUnavailable,
@@ -109,7 +110,7 @@ class KeyStore:
             role: viewer, operator or admin.
             expires_at: It ends then; has a zone. None: it has no end.
             days: The same, from now on.
-            by: Who makes it.
+            by: Who makes it; left out: whoever acts now.
 
         Raises:
             InvalidParams: `details` name the fields.
@@ -128,7 +129,7 @@ class KeyStore:
         if role not in ROLES:
             raise _invalid("role", f"role must be among {', '.join(ROLES)}; “{role}” is not.")
         key_id, text = new_key()
-        key = ApiKey(key_id, name, role, digest_of(text), now_ms, by, end_ms)
+        key = ApiKey(key_id, name, role, digest_of(text), now_ms, by or current().id, end_ms)
         self._ask(self._table().put, key)
         return MadeKey(key, text)
 
@@ -157,7 +158,7 @@ class KeyStore:
             ArchiveUnavailable: It was not revoked.
         """
         now_ms = _clock_ms()
-        key: ApiKey | None = self._ask(self._table().revoke, key_id, now_ms=now_ms, by=by)
+        key: ApiKey | None = self._ask(self._table().revoke, key_id, now_ms=now_ms, by=by or current().id)
         with self._lock:
             self._known.pop(key_id, None)
         if key is None:

@@ -45,7 +45,7 @@ def twin(app: Flask, settings) -> Iterator[Flask]:
 
 def test_a_session_is_of_whoever_has_the_key(app):
     """
-    Its identity and role are the key's, by whichever way it came, and its end is the key's if that is sooner.
+    Its identity and role are the key's, by whichever way it came; its end is the key's if that is sooner.
     """
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
     made = app.extensions["vocaqueue"].queue.keys.make("Mina", "operator", expires_at=end)
@@ -96,7 +96,7 @@ def test_signing_in_begins_a_session_under_a_new_id(app, settings):
 
 def test_a_session_ends_with_its_key(app, twin):
     """
-    Revoked on one web process, a key's sessions are over on the other within seconds, with the reason; expired, at once.
+    Revoked on one web process, a key's sessions are over on the other within seconds, with the reason.
     """
     queue = app.extensions["vocaqueue"].queue
     revoked = queue.keys.make("gone", "viewer")
@@ -197,7 +197,7 @@ def test_the_job_store_does_not_hold_the_id_of_a_session(app, settings):
 
 def test_while_the_job_store_is_away_a_known_session_goes_on(settings):
     """
-    A browser that was here a moment ago stays signed in, an unknown one is told to come back, and signing in is refused.
+    A browser that was here a moment ago stays signed in, an unknown one is told to come back, nobody signs in.
     """
     with PrivateValkey(aof=True) as server:
         app = create_app(replace(settings, redis_url=server.url, broker_url=server.url))

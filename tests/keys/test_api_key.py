@@ -23,7 +23,7 @@ def test_a_key_can_be_told_from_other_text():
 
 def test_any_mistyped_letter_is_noticed():
     """
-    With any one letter changed, or any two neighbours exchanged, it is none; the sentence says so and no database is asked.
+    With any one letter changed, or any two neighbours exchanged, it is none; no database is asked.
     """
     _, text = new_key()
     for place in range(len(text)):

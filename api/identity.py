@@ -14,6 +14,7 @@ from werkzeug.exceptions import TooManyRequests, Unauthorized
 from vocaqueue import KeyRefused, QueueManager, StoreUnavailable
 from vocaqueue.admin import Identity
 from vocaqueue.admin.guard import ROLES
+from vocaqueue.settings import SHORT_SECRET
 from vocaqueue.store.attempts import Attempts, Bucket
 from vocaqueue.store.sessions import Sessions
 
@@ -22,7 +23,6 @@ from .origin import READS, address_of, check_change
 
 #: Wrong keys that one address may send; a right one is never refused for them.
 WRONG_KEYS = Bucket("key", 30, 2.0)
-SHORT_KEY = 20  #: characters; an admin key below that might be guessed, so its guesses are limited too
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Gate:
         except KeyRefused as error:
             self._refuse(self._tries(self.attempts.take, bucket))
             raise Unauthorized(error.message) from None
-        if entry.admin_mark and len(self._admin_key) < SHORT_KEY:
+        if entry.admin_mark and len(self._admin_key) < SHORT_SECRET:  # it might be guessed
             self._refuse(self._tries(self.attempts.wait_s, bucket))
         return entry.identity
 

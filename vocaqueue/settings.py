@@ -26,6 +26,11 @@ NAMES = (
 )  # fmt: skip
 
 
+#: Name in the environment -> file under `var/` where it is kept when it is not set there.
+SECRETS = {"VOCAQUEUE_ADMIN_KEY": "admin.key", "VOCAQUEUE_SECRET_KEY": "secret.key"}
+SHORT_SECRET = 20  #: characters; somebody might guess one below that
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """
@@ -150,6 +155,16 @@ def read_or_make_secret(name: str, environ_name: str, environ: Mapping[str, str]
     return path.read_text().strip()
 
 
+def origin_of_secret(environ_name: str, environ: Mapping[str, str] | None = None) -> str:
+    """Where `read_or_make_secret` gets it from; makes none."""
+    given = os.environ if environ is None else environ
+    env, _ = _with_dotenv(given)
+    if env.get(environ_name):
+        return "environment" if given.get(environ_name) else ".env"
+    path = VAR / SECRETS[environ_name]
+    return str(path) if path.exists() else "made at the first start"
+
+
 def mask(url: str) -> str:
     """The URL without its password."""
     parts = urlsplit(url)
@@ -161,17 +176,8 @@ def mask(url: str) -> str:
 
 def _check_origin(origin: str) -> None:
     """As a browser spells it: what is spelled in another way would match nothing, and nobody would know why."""
-    parts = urlsplit(origin)
-    host, default = parts.hostname or "", {"http": ":80", "https": ":443"}.get(parts.scheme)
-    plain = f"{parts.scheme}://{parts.netloc}"
-    if (
-        default is None
-        or origin != plain.lower()
-        or "*" in host
-        or "@" in origin
-        or not host
-        or plain.endswith(default)
-    ):
+    match = re.fullmatch(r"(https?)://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", origin)
+    if not match or match[2] == {"http": ":80", "https": ":443"}[match[1]]:
         raise BadSettings(
             f"VOCAQUEUE_CORS_ORIGINS: {origin!r} is no origin. Write each in full, as https://admin.example.com or "
             "http://localhost:3000: in small letters, without a path, a star or the usual port"

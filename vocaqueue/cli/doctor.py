@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from ..registry import load_registry
-from ..settings import NAMES, Settings, mask
+from ..settings import NAMES, SECRETS, SHORT_SECRET, VAR, Settings, mask, origin_of_secret, read_or_make_secret
 from ..store.client import make_client
 from .show import console
 
@@ -45,12 +45,13 @@ def examine(json_: bool) -> bool:
     shown = [
         {
             "name": name,
-            "value": mask(str(getattr(settings, FIELDS[name]))),
+            "value": _shown(getattr(settings, FIELDS[name])),
             "origin": settings.origin.get(name, "default"),
         }
         for name in NAMES
         if name in FIELDS
     ]
+    shown += [{"name": name, "value": "***", "origin": origin_of_secret(name)} for name in SECRETS]
     findings = [check for part, look in _CHECKS.items() for check in _look(part, look, settings)]
     if json_:
         print(json.dumps({"settings": shown, "checks": [f.__dict__ for f in findings]}, ensure_ascii=False, indent=2))
@@ -62,6 +63,10 @@ def examine(json_: bool) -> bool:
         for finding in findings:
             console.print(f"{marks[finding.state]} {finding.part}: {finding.message}", soft_wrap=True)
     return all(finding.state != "error" for finding in findings)
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else mask(str(value))
 
 
 def _look(part: str, look: Callable[[Settings], list[Finding]], settings: Settings) -> list[Finding]:
@@ -158,11 +163,22 @@ def _workers(settings: Settings) -> list[Finding]:
     return found
 
 
+def _admin_key(_settings: Settings) -> list[Finding]:
+    name = "VOCAQUEUE_ADMIN_KEY"
+    if origin_of_secret(name) not in {"environment", ".env", str(VAR / SECRETS[name])}:
+        return []
+    if len(read_or_make_secret(SECRETS[name], name)) < SHORT_SECRET:
+        hint = f"it has less than {SHORT_SECRET} characters; set a random one, or none, and one is made."
+        return [Finding("admin key", "warning", f"might be guessed: {hint}")]
+    return [Finding("admin key", "ok", f"from {origin_of_secret(name)}.")]
+
+
 _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "job store": _server,
     "broker": _broker,
     "job types": _types,
     "database": _database,
     "files": _storage,
+    "admin key": _admin_key,
     "workers": _workers,
 }

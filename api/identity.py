@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Request, session
-from werkzeug.exceptions import TooManyRequests, Unauthorized
+from werkzeug.exceptions import TooManyRequests
 
 from vocaqueue import KeyRefused, QueueManager, StoreUnavailable
 from vocaqueue.admin import Identity
@@ -45,7 +45,7 @@ class Gate:
     def __call__(self, request: Request) -> Identity | None:
         """
         Raises:
-            Unauthorized: A key or a session that opens nothing any more, and why.
+            KeyRefused: A key or a session that opens nothing any more, and why.
             TooManyRequests: Many wrong keys came from this address.
             Forbidden: A changing call by cookie that another site may have caused.
             KeysUnavailable, StoreUnavailable: It is not known now.
@@ -64,9 +64,7 @@ class Gate:
         if hmac.compare_digest(text.encode(errors="replace"), self._admin_key):
             return Entry(Identity("admin-key", "Admin key", "admin", via="key"), admin_mark=self._admin_mark())
         key = self._keys.verify(text)
-        return Entry(
-            Identity(f"key:{key.id}", key.name, key.role, via="key", expires_at_ms=key.expires_at_ms), key_id=key.id
-        )
+        return Entry(Identity.of_key(key), key_id=key.id)
 
     def _by_header(self, request: Request) -> Identity | None:
         scheme, _, text = request.headers["Authorization"].partition(" ")
@@ -75,9 +73,9 @@ class Gate:
         bucket = [(WRONG_KEYS, address_of(request))]
         try:
             entry = self.enter(text.strip())
-        except KeyRefused as error:
+        except KeyRefused:
             self._refuse(self._tries(self.attempts.take, bucket))
-            raise Unauthorized(error.message) from None
+            raise
         if entry.admin_mark and len(self._admin_key) < SHORT_SECRET:  # it might be guessed
             self._refuse(self._tries(self.attempts.wait_s, bucket))
         return entry.identity
@@ -129,7 +127,7 @@ class Gate:
         Whoever this browser's session is of.
 
         Raises:
-            Unauthorized: Its key has ended.
+            KeyRefused: Its key has ended.
             KeysUnavailable, StoreUnavailable
         """
         session_id = self._session_id()
@@ -139,10 +137,7 @@ class Gate:
         if says["admin"] and not hmac.compare_digest(says["admin"], self._admin_mark()):
             return None
         if says["key"]:
-            try:
-                self._keys.current(says["key"])
-            except KeyRefused as error:
-                raise Unauthorized(error.message) from None
+            self._keys.current(says["key"])
         return Identity(
             says["id"], says["name"], says["role"], via="session", expires_at_ms=says["until"],
             csrf_token=self._mark("csrf", session_id),

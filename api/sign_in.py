@@ -11,7 +11,6 @@ from pathlib import Path
 
 from flask import Blueprint, Response, redirect, render_template, request, send_from_directory, session, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import Unauthorized
 
 from vocaqueue import ArchiveUnavailable, KeyRefused, QueueManager, StoreUnavailable
 from vocaqueue.admin.answers import Answer, media
@@ -190,7 +189,7 @@ def _path_of_ours(given: str | None) -> str | None:
 def _is_signed_in(gate: Gate) -> bool:
     try:
         return gate.signed_in() is not None
-    except Unauthorized:
+    except KeyRefused:
         return False
 
 

@@ -11,7 +11,7 @@ from flask import Flask, Response, g, redirect
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
 from tests.admin.conftest import BASE, Client, Events
-from vocaqueue import QueueManager, StoreUnavailable
+from vocaqueue import KeyRefused, QueueManager, StoreUnavailable
 from vocaqueue.admin import Identity, create_admin_blueprint, watch
 from vocaqueue.admin.watch import AccessEnded
 
@@ -80,6 +80,7 @@ def test_none_is_nobody(host):
         (Forbidden("Not from there."), 403, "not_allowed"),
         (Unauthorized("Your licence has ended."), 401, "no_identity"),
         (StoreUnavailable("away"), 503, "store_unavailable"),
+        (KeyRefused("revoked", "It was revoked."), 401, "no_identity"),
     ],
 )
 def test_an_error_is_no_access(host, error, status, code):
@@ -160,7 +161,7 @@ def read_on(stream: Events, is_enough: Callable[[], bool], timeout_s: float = 10
 @pytest.mark.parametrize(
     "answer",
     [
-        *(None, Forbidden(), Unauthorized(), RuntimeError("broken")),
+        *(None, Forbidden(), Unauthorized(), RuntimeError("broken"), KeyRefused("revoked", "It was revoked.")),
         *(Identity("b", "B", "admin"), Identity("a", "A", "root"), True),
     ],
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
 
-from tests.admin.conftest import Client, make_app
+from tests.admin.conftest import BASE, Client, make_app
+from vocaqueue.admin import Identity, create_admin_blueprint
 
 
 @pytest.fixture
@@ -100,3 +102,25 @@ def test_all_admin_keys_may_go(client, queue):
     """
     key = client.post("/keys", {"name": "n", "role": "admin"}).json["data"]
     assert client.call("DELETE", f"/keys/{key['id']}").status_code == 200
+
+
+def test_a_host_lets_keys_in_beside_its_own_users(queue):
+    """
+    With `queue.keys.verify` in its `authorize`; a refused key is 401 with the reason.
+    """
+
+    def who(request):
+        text = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return Identity.of_key(queue.keys.verify(text)) if text else None
+
+    app = Flask("host")
+    blueprint = create_admin_blueprint(queue, authorize=who, keys=queue.keys)
+    app.register_blueprint(blueprint, url_prefix=BASE)
+    made = queue.keys.make("n", "operator")
+    bearer = {"Authorization": f"Bearer {made.text}"}
+    me = app.test_client().get(f"{BASE}/me", headers=bearer).json["data"]
+    assert (me["id"], me["role"], me["via"], me["expiresAt"]) == (f"key:{made.key.id}", "operator", "key", None)
+    queue.keys.revoke(made.key.id)
+    refused = app.test_client().get(f"{BASE}/me", headers=bearer)
+    assert (refused.status_code, "was revoked" in refused.json["error"]["message"]) == (401, True)
+    blueprint.close()

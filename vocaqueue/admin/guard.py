@@ -14,8 +14,8 @@ from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, NotF
 from werkzeug.routing import RequestRedirect
 
 from ..actor import Actor, acting
-from ..api_key import ROLES
-from ..errors import BadSettings
+from ..api_key import ROLES, ApiKey
+from ..errors import BadSettings, KeyRefused
 from ..registry import JobParams
 from . import payloads, requests
 from .headers import secure
@@ -39,9 +39,14 @@ class Identity:
     expires_at_ms: int | None = None  #: since the epoch; when this way in ends by itself
     csrf_token: str | None = None  #: what a change by cookie may carry as X-CSRF-Token, where the host has such
 
+    @classmethod
+    def of_key(cls, key: ApiKey) -> Identity:
+        """Whoever holds an API key, as `queue.keys.verify` found it."""
+        return cls(f"key:{key.id}", key.name, key.role, via="key", expires_at_ms=key.expires_at_ms)
+
 
 #: The host's check: None means that nobody is signed in. It may raise werkzeug's `Forbidden` or `Unauthorized` with a
-#: sentence. It is asked again while a stream or a download is open.
+#: sentence, and what `queue.keys.verify` raises. It is asked again while a stream or a download is open.
 Authorize = Callable[[Request], Identity | None]
 
 
@@ -129,7 +134,10 @@ class GuardedBlueprint(Blueprint):
             Unauthorized: Nobody we know.
             Nonsense: `authorize` answered neither an Identity nor None; nobody gets in by that.
         """
-        found = self.authorize(request)
+        try:
+            found = self.authorize(request)
+        except KeyRefused as error:
+            raise Unauthorized(error.message) from None
         if found is None:
             raise Unauthorized("Sign in first, or send “Authorization: Bearer KEY”.")
         if not isinstance(found, Identity) or found.role not in ROLES:

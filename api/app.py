@@ -88,9 +88,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.after_request(_headers)
     allow_origins(app, settings.cors_origins)
     if hops := settings.trusted_proxies:
-        # Not the host: a proxy passes on X-Forwarded-Host as the client sent it unless told otherwise.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
-
+        # Only what each proxy adds to, or the nearest one sets. Not the host: a proxy passes on X-Forwarded-Host as the
+        # client sent it unless told otherwise.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=1, x_host=0)  # type: ignore[method-assign]
     return app
 
 

@@ -67,7 +67,7 @@ def test_only_a_trusted_proxy_says_that_it_is_tls(app, settings):
     Its X-Forwarded-Proto makes cookies Secure and sends HSTS; anybody else's does not. The host is never taken from it.
     """
     headers = HERE | {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
-    behind = create_app(replace(settings, trusted_proxies=1))
+    behind = create_app(replace(settings, trusted_proxies=2))
     for target, is_tls in ((app, False), (behind, True)):
         answer = target.test_client().post("/login", data={"key": KEY}, headers=headers)
         assert answer.status_code == 303

@@ -6,11 +6,14 @@ import re
 
 import pytest
 
+from api import sign_in
+from api.app import create_app
 from api.sign_in import ONES_TRIES
 from api.sign_in_text import EN, KO
 from tests.api.conftest import BEARER, KEY
 from tests.api.test_sessions import BASE, HERE, enter
 from vocaqueue.api_key import new_key
+from vocaqueue.store.attempts import Bucket
 from vocaqueue.store.ledger import Ledger
 from vocaqueue.store.logins import Logins
 
@@ -174,3 +177,19 @@ def test_right_keys_use_no_tries(app):
     """
     for _ in range(ONES_TRIES.size + 5):
         enter(app)
+
+
+def test_wrong_keys_are_limited_in_all_and_on_all_web_processes(app, settings, monkeypatch):
+    """
+    Two processes count together, and many addresses have no more tries than there are for everybody.
+    """
+    monkeypatch.setattr(sign_in, "ALL_TRIES", Bucket("sign-in-all", 6, 100.0))
+    twin = create_app(settings)
+    statuses = [
+        target.test_client()
+        .post("/login", data={"key": "x"}, headers=HERE, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"})
+        .status_code
+        for number, target in enumerate([app, twin] * 4)
+    ]
+    assert statuses == [401] * 6 + [429] * 2
+    twin.extensions["vocaqueue"].queue.close()

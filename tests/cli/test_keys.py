@@ -83,6 +83,20 @@ def test_wrong_use_is_said(run, arguments, status, says):
     assert (ran.exit_code, says in ran.output) == (status, True), ran.output
 
 
+@pytest.mark.parametrize(
+    ("host", "proxies", "warned"), [("127.0.0.1", "0", False), ("0.0.0.0", "0", True), ("0.0.0.0", "1", False)]
+)
+def test_doctor_warns_of_keys_in_the_clear(run, monkeypatch, host, proxies, warned):
+    """
+    A service that others can reach without TLS, as far as we know, is a warning.
+    """
+    run()
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.setenv("VOCAQUEUE_TRUSTED_PROXIES", proxies)
+    said = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)
+    assert [check["state"] for check in said["checks"] if check["part"] == "address"] == ["warning"] * warned
+
+
 def test_doctor_prints_each_setting_and_no_secret(run, monkeypatch):
     """
     Proxies and origins are shown, the two secrets as stars with where they came from; a short admin key is a warning.

@@ -163,6 +163,14 @@ def _workers(settings: Settings) -> list[Finding]:
     return found
 
 
+def _address(settings: Settings) -> list[Finding]:
+    """Keys and cookies must not travel in the clear."""
+    if settings.host in {"127.0.0.1", "::1", "localhost"} or settings.trusted_proxies:
+        return []
+    hint = "put a proxy with TLS before it and set VOCAQUEUE_TRUSTED_PROXIES, or HOST=127.0.0.1; see docs/security.md."
+    return [Finding("address", "warning", f"HOST={settings.host} can be reached from elsewhere, without TLS: {hint}")]
+
+
 def _admin_key(_settings: Settings) -> list[Finding]:
     name = "VOCAQUEUE_ADMIN_KEY"
     if origin_of_secret(name) not in {"environment", ".env", str(VAR / SECRETS[name])}:
@@ -180,5 +188,6 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "database": _database,
     "files": _storage,
     "admin key": _admin_key,
+    "address": _address,
     "workers": _workers,
 }

@@ -211,6 +211,7 @@ class ArchiveUnavailable(VocaqueueError):
     code = "archive_unavailable"
 
     def __init__(self, reason: str) -> None:
+        self.reason: str | None = reason
         super().__init__(
             f"The database of the bin (DATABASE_URL) cannot be used: {reason}. Nothing was lost; what was removed "
             "before is in the bin. Mend it or make room, and do it again; or skip the bin, which removes jobs for good."
@@ -218,14 +219,16 @@ class ArchiveUnavailable(VocaqueueError):
 
 
 class KeysUnavailable(ArchiveUnavailable):
-    """Said to somebody who is not known yet, so it names no address."""
+    """Without a reason it is said to somebody who is not known yet, and so it names no address."""
 
-    def __init__(self) -> None:
-        VocaqueueError.__init__(
-            self,
-            "The database that keeps the API keys (DATABASE_URL) does not answer; try again in a few seconds. "
-            "The admin key (VOCAQUEUE_ADMIN_KEY) works meanwhile.",
-        )
+    def __init__(self, reason: str | None = None) -> None:
+        what = "The database that keeps the API keys (DATABASE_URL)"
+        if reason is None:
+            message = f"{what} does not answer; try again in a few seconds. The admin key works meanwhile."
+        else:
+            message = f"{what} cannot be used: {reason}. Nothing was changed; mend it or make room, and do it again."
+        self.reason = reason
+        VocaqueueError.__init__(self, message)
 
 
 class JobEnded(VocaqueueError):

@@ -246,6 +246,8 @@ def test_with_the_database_away_nobody_is_turned_away_as_unknown(make_queue, tmp
     (tmp_path / "away").write_text("in the way")
     with pytest.raises(KeysUnavailable):
         queue.keys.verify(strange.text)
+    with pytest.raises(KeysUnavailable, match="Nothing was changed"):
+        queue.keys.revoke(known.key.id)
     assert queue.keys.verify(known.text) == known.key
     queue.keys._generation.raise_()  # somebody revoked something, who knows what
     with pytest.raises(KeysUnavailable):

@@ -114,7 +114,7 @@ class KeyStore:
 
         Raises:
             InvalidParams: `details` name the fields.
-            ArchiveUnavailable: Nothing was made.
+            KeysUnavailable: Nothing was made.
         """
         now_ms = _clock_ms()
         if days is not None:
@@ -130,7 +130,7 @@ class KeyStore:
             raise _invalid("role", f"role must be among {', '.join(ROLES)}; “{role}” is not.")
         key_id, text = new_key()
         key = ApiKey(key_id, name, role, digest_of(text), now_ms, by or current().id, end_ms)
-        self._ask(self._table().put, key)
+        self._act(self._table().put, key)
         return MadeKey(key, text)
 
     def page(self, *, statuses: Iterable[str] = (), page: int = 1, limit: int = 20) -> KeyPage:
@@ -139,14 +139,14 @@ class KeyStore:
 
         Raises:
             InvalidParams: A status is none of active, expired, revoked.
-            ArchiveUnavailable
+            KeysUnavailable
         """
         try:
             wanted = {KeyStatus(status) for status in statuses}
         except ValueError:
             raise _invalid("status", f"status must be among {', '.join(KeyStatus)}.") from None
         now_ms = _clock_ms()
-        keys, total = self._ask(self._table().page, statuses=wanted, page=page, limit=limit, now_ms=now_ms)
+        keys, total = self._act(self._table().page, statuses=wanted, page=page, limit=limit, now_ms=now_ms)
         return KeyPage([ListedKey(key, now_ms) for key in keys], page, limit, total)
 
     def revoke(self, key_id: str, *, by: str | None = None) -> ListedKey:
@@ -155,10 +155,10 @@ class KeyStore:
 
         Raises:
             KeyNotFound
-            ArchiveUnavailable: It was not revoked.
+            KeysUnavailable: It was not revoked.
         """
         now_ms = _clock_ms()
-        key: ApiKey | None = self._ask(self._table().revoke, key_id, now_ms=now_ms, by=by or current().id)
+        key: ApiKey | None = self._act(self._table().revoke, key_id, now_ms=now_ms, by=by or current().id)
         with self._lock:
             self._known.pop(key_id, None)
         if key is None:
@@ -252,6 +252,12 @@ class KeyStore:
                 with self._lock:
                     del self._flights[key_id]
         return flight.result()
+
+    def _act(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        try:
+            return self._ask(call, *arguments, **options)
+        except ArchiveUnavailable as error:
+            raise KeysUnavailable(error.reason) from error
 
     def _ask(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         return self._queue.aside(call, *arguments, **options)

@@ -103,6 +103,11 @@ def id_of(text: str) -> str:
     return match[1]
 
 
+def is_id(text: str) -> bool:
+    """Whether this may be a key's id; what may not is in no database, and some do not even take the question."""
+    return re.fullmatch(rf"[0-9a-z]{{{_ID_LENGTH}}}", text) is not None
+
+
 def digest_of(text: str) -> str:
     """
     What is stored of a key: SHA-256, without salt and without many rounds.

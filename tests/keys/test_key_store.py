@@ -81,8 +81,9 @@ def a_life(queue: QueueManager) -> None:
         assert [entry["status"] for entry in found.as_dict()["items"]] == [status] * count
     assert store.page(statuses=["active", "revoked"]).total == 3
     until(lambda: store.page(statuses=["active"]).as_dict()["items"][0]["lastUsedAt"])
-    with pytest.raises(KeyNotFound):
-        store.revoke("nobody")
+    for nobody in ("nobody", "0" * 12, "\0" * 12, "", "\ud800", "x" * 10_000):
+        with pytest.raises(KeyNotFound):
+            store.revoke(nobody)
 
 
 def test_the_life_of_keys(make_queue):

@@ -57,7 +57,7 @@ def examine(json_: bool) -> bool:
         print(json.dumps({"settings": shown, "checks": [f.__dict__ for f in findings]}, ensure_ascii=False, indent=2))
     else:
         for row in shown:
-            console.print(f"{row['name']:<24} {row['value']}  [bright_black]({row['origin']})[/]", soft_wrap=True)
+            console.print(f"{row['name']:<26} {row['value']}  [bright_black]({row['origin']})[/]", soft_wrap=True)
         console.print()
         marks = {"ok": "[green]ok[/]     ", "warning": "[yellow]warning[/]", "error": "[red]error[/]  "}
         for finding in findings:
@@ -66,7 +66,7 @@ def examine(json_: bool) -> bool:
 
 
 def _shown(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else mask(str(value))
+    return (", ".join(value) or "none") if isinstance(value, tuple) else mask(str(value))
 
 
 def _look(part: str, look: Callable[[Settings], list[Finding]], settings: Settings) -> list[Finding]:

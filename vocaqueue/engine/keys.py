@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..actor import current
-from ..api_key import ROLES, ApiKey, KeyStatus, digest_of, id_of, new_key
+from ..api_key import ROLES, ApiKey, KeyStatus, digest_of, id_of, is_id, new_key
 from ..errors import (
     ArchiveUnavailable,
     Detail,
@@ -157,6 +157,8 @@ class KeyStore:
             KeyNotFound
             KeysUnavailable: It was not revoked.
         """
+        if not is_id(key_id):
+            raise KeyNotFound(key_id)
         now_ms = _clock_ms()
         key: ApiKey | None = self._act(self._table().revoke, key_id, now_ms=now_ms, by=by or current().id)
         with self._lock:

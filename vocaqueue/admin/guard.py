@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
@@ -37,7 +37,8 @@ class Identity:
     role: str  #: viewer, operator or admin
     via: str = "host"  #: how we know: key, session, or the host's own way
     expires_at_ms: int | None = None  #: since the epoch; when this way in ends by itself
-    csrf_token: str | None = None  #: what a change by cookie may carry as X-CSRF-Token, where the host has such
+    #: What a change by cookie may carry as X-CSRF-Token, where the host has such.
+    csrf_token: str | None = field(default=None, repr=False)
 
     @classmethod
     def of_key(cls, key: ApiKey) -> Identity:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, redirect, render_template, request, send_from_directory, session, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
 
 from vocaqueue import ArchiveUnavailable, KeyRefused, QueueManager, StoreUnavailable
 from vocaqueue.admin.answers import Answer, media
@@ -42,7 +43,7 @@ def create_blueprint(queue: QueueManager, gate: Gate, ui: str) -> Blueprint:
     seen = media("text/html")
     refused = {303: None, 401: seen, 403: seen, 429: seen, 503: seen}
 
-    @blueprint.get("/", role="open", query=None, answer={303: None}, described={"needs_store": False})
+    @blueprint.get("/", role="open", query=None, answer={303: None})
     def home() -> ResponseReturnValue:
         """The way to the dashboard."""
         return redirect(ui, 303)
@@ -70,9 +71,11 @@ def create_blueprint(queue: QueueManager, gate: Gate, ui: str) -> Blueprint:
         _by_key(gate, request.form.get("key", "")[:LONGEST_KEY].strip())
         return _on_our_way()
 
-    @blueprint.get("/login/<name>", role="open", query=None, answer=media("text/css"), described={"needs_store": False})
+    @blueprint.get("/login/<name>", role="open", query=None, answer=media("text/css"))
     def login_file(name: str) -> Response:
         """What the sign-in page is drawn with."""
+        if "\0" in name:  # which the file system would not even be asked about
+            raise NotFound()
         response = send_from_directory(STATIC, name, max_age=0)
         response.headers["Cache-Control"] = "no-cache"
         return response

@@ -51,7 +51,7 @@ operator  POST    /schedules/<schedule_id>/run
 admin     GET     /bin
 admin     POST    /bin/<job_id>/restore
 admin     GET     /audit
-admin     GET     /audit/export
+admin     GET     /audit/verify
 admin     GET     /keys
 admin     POST    /keys
 admin     DELETE  /keys/<key_id>
@@ -62,6 +62,7 @@ viewer    GET     /dead-letters
 viewer    GET     /workers
 viewer    GET     /openapi.json
 viewer    GET     /docs
+viewer    GET     /docs/<name>
 open      GET     /ui/
 open      GET     /ui/<name>
 """
@@ -75,6 +76,7 @@ viewer    POST    /logout
 open      GET     /healthz
 open      GET     /readyz
 viewer    GET     /metrics
+viewer    GET     /api/openapi.json
 viewer    GET     /api/words
 viewer    GET     /api/words/<word_id>
 operator  PATCH   /api/words/<word_id>
@@ -89,11 +91,13 @@ COMING = frozenset(
         ("POST", f"{BASE}/uploads"),
         ("GET", f"{BASE}/uploads/<upload_id>/preview"),
         ("GET", f"{BASE}/audit"),
-        ("GET", f"{BASE}/audit/export"),
+        ("GET", f"{BASE}/audit/verify"),
         ("GET", f"{BASE}/history"),
         ("GET", f"{BASE}/spend"),
         ("GET", f"{BASE}/openapi.json"),
         ("GET", f"{BASE}/docs"),
+        ("GET", f"{BASE}/docs/<name>"),
+        ("GET", "/api/openapi.json"),
         ("GET", "/metrics"),
         ("PATCH", "/api/words/<word_id>"),
         ("GET", "/api/words/<word_id>/versions"),

@@ -70,3 +70,12 @@ def test_what_is_no_page_is_json(app):
     """
     answer = app.test_client().get("/nothing", headers={"Accept": "text/html"})
     assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/login/nothing", "/login/%00", "/login/..%2Fapp.py", "/login/sign_in.css%00.html"])
+def test_only_the_pages_own_files_are_served(app, path):
+    """
+    Whatever a name looks like, what is not among them is 404 in JSON.
+    """
+    answer = app.test_client().get(path)
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")

@@ -39,7 +39,7 @@ class Gate:
 
     def __init__(self, queue: QueueManager, admin_key: str, secret: str) -> None:
         self._keys, self._namespace = queue.keys, queue.settings.namespace
-        self._admin_key, self._secret = admin_key.encode(), secret.encode()
+        self._admin_key, self._secret = admin_key.strip().encode(), secret.encode()
         self.sessions, self.attempts = Sessions(queue.ledger), Attempts(queue.ledger)
 
     def __call__(self, request: Request) -> Identity | None:

@@ -101,8 +101,11 @@ def _by_link(queue: QueueManager, gate: Gate, token: str) -> None:
     """Who is signed in already just goes on, also by a link that was used."""
     _take_a_try(gate)
     if role := queue.redeem_login(token):
-        gate.attempts.give_back(_tries())
-        gate.sign_in_by_link(role)
+        try:
+            gate.attempts.give_back(_tries())
+            gate.sign_in_by_link(role)
+        except StoreUnavailable:  # just now; the link is used up, so the page must not say that it is not
+            raise _Notice(503, "store_away") from None
     elif not _is_signed_in(gate):
         raise _Notice(401, "used_link")
 

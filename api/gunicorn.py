@@ -23,6 +23,9 @@ graceful_timeout = 5
 keepalive = 5
 limit_request_line = 8190  # bytes; of filters with many names
 control_socket_disable = True
+# Which proxies are trusted is said once, by VOCAQUEUE_TRUSTED_PROXIES; gunicorn would trust whoever is on this machine.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
 loglevel = "warning"
 proc_name = "vocaqueue-web"
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
 import pytest
 from flask import Flask, Request
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import Forbidden, TooManyRequests
 from werkzeug.test import TestResponse
 
 from api import words
@@ -61,6 +62,11 @@ class World:
         found: str = made.json["data"]["id"]
         return found
 
+    def key(self) -> str:
+        """Id of a new API key."""
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        return self.queue.keys.make("a program", "viewer", expires_at=tomorrow).key.id
+
     def close(self) -> None:
         for app in (self.app, self.away):
             app.extensions["admin"].close()
@@ -69,6 +75,8 @@ class World:
         role = request.headers.get("X-Role")
         if role == "banned":
             raise Forbidden("Not from here.")
+        if role == "hasty":
+            raise TooManyRequests("Too many wrong keys came from there.", retry_after=7)
         return Identity(f"the-{role}", f"The {role}", role) if role else None
 
 
@@ -77,7 +85,7 @@ def application(queue: QueueManager, who: Callable[[Request], Identity | None]) 
         return uploads.save(queue.files, stream, filename).id
 
     app = Flask("host")
-    admin = create_admin_blueprint(queue, authorize=who, uploads=keep)
+    admin = create_admin_blueprint(queue, authorize=who, uploads=keep, keys=queue.keys)
     app.register_blueprint(admin, url_prefix=BASE)
     app.register_blueprint(words.create_blueprint(queue.files, who), url_prefix="/api/words")
     payloads.handle_errors(app)

@@ -60,6 +60,8 @@ def call(world: World, path: str, method: str, operation: dict[str, Any], status
             options["role"] = None
         case "403":
             options["role"] = _too_low(operation)
+        case "429":
+            options["role"] = "hasty"
         case "413":
             options["environ_overrides"] = {"CONTENT_LENGTH": str(64 * 1024**2 + 1)}
         case "415":
@@ -89,9 +91,6 @@ class _Away:
 
     def post(self, path: str, body: Any = None, **options: Any) -> TestResponse:
         return self.call("POST", path, **({} if body is None else {"json": body}), **options)
-
-    def schedule(self) -> str:
-        return "toy-1"
 
 
 def _too_low(operation: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from flask import Response, current_app, request, send_from_directory, url_for
 from werkzeug.exceptions import NotFound
@@ -11,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from .answers import media
 from .guard import GuardedBlueprint
 from .openapi import document
-from .page import CACHED, CSP, STATIC
+from .page import CACHED, STATIC
 
 DOCS = STATIC / "docs"
 
@@ -20,8 +21,8 @@ JSON_FILE = {200: media("application/json", ETag="Of the document."), 304: None}
 
 
 def add_routes(blueprint: GuardedBlueprint) -> None:
-    described = {"headers": CACHED}
-    page = {200: media("text/html", ETag="Of the page."), 304: None}
+    described: dict[str, Any] = {"headers": CACHED}
+    page = {200: media("text/html", ETag="Of the page."), 304: None} | ({303: None} if blueprint.login else {})
     file = {200: media("text/javascript", "text/css", "text/plain", "text/html", ETag="Of the file."), 304: None}
 
     @blueprint.get("/openapi.json", role="viewer", answer=JSON_FILE, described=described)
@@ -29,7 +30,7 @@ def add_routes(blueprint: GuardedBlueprint) -> None:
         """This description: OpenAPI 3.1."""
         return send(url_for(".openapi").removeprefix(request.script_root).removesuffix("/openapi.json"))
 
-    @blueprint.get("/docs", role="viewer", answer=page, described=described)
+    @blueprint.get("/docs", role="viewer", answer=page, described=described | {"is_page": True})
     def docs() -> Response:
         """This description as a page."""
         return _file("index.html")
@@ -58,7 +59,6 @@ def _file(name: str) -> Response:
         response = send_from_directory(DOCS, name, max_age=0)
     except ValueError:  # a NUL in a name
         raise NotFound("There is nothing at this address.") from None
-    response.headers.setdefault("Content-Security-Policy", CSP)
     return _cached(response)
 
 

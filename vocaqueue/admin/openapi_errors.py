@@ -25,7 +25,8 @@ SAID: dict[int, tuple[str, str, str]] = {
           "Send the body as application/json."),
     422: ("It can be read and makes no sense; `details` name each field.", "invalid_params",
           "There is no field “pgae”; did you mean “page”?"),
-    429: ("Too many requests; `Retry-After` says when to come back.", "too_many_requests", "Try again in a minute."),
+    429: ("Too many wrong keys came from there; `Retry-After` says when to come back.", "too_many_requests",
+          "Too many wrong keys came from this address; wait a little."),
     501: ("Part of the contract, not of this version.", "not_supported", "“dryRun” is not part of this version."),
     503: ("A store is away; `Retry-After` says when to come back.", "store_unavailable",
           "The job store (Redis/Valkey) does not answer. Nothing was lost; try again in a few seconds."),
@@ -43,7 +44,9 @@ def errors_of(path: str, method: str, operation: Operation) -> list[int]:
     """The statuses that say that something is wrong."""
     found = set(operation.errors)
     if operation.role != OPEN:
-        found |= {401, 403, 503}
+        found |= {403, 429, 503}
+        if not (operation.is_page and 303 in operation.answers):  # who is not signed in is led to where one can
+            found.add(401)
     if set(operation.answers) == {501}:
         return sorted(found | {501})
     if "{" in path:
@@ -52,7 +55,7 @@ def errors_of(path: str, method: str, operation: Operation) -> list[int]:
         found.add(422)
         if operation.query is not NoArguments and operation.query.model_fields:
             found.add(400)
-    if method in CHANGES:
+    if method in CHANGES and (operation.reads_body or operation.body):
         found |= {400, 413, 415, 422}
     return sorted(found)
 

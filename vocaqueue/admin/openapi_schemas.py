@@ -79,7 +79,7 @@ class Schemas:
         """One of the stated answers."""
         shape = operation.answers[status]
         if shape is None:
-            return {"description": "Nothing to say.", **_location(status)}
+            return {"description": "Nothing to say.", **_location(operation, status)}
         if isinstance(shape, Media):
             headers = {
                 name: {"description": says, "schema": {"type": "string"}} for name, says in shape.headers.items()
@@ -93,7 +93,7 @@ class Schemas:
         return {
             "description": " ".join(title.split()),
             "content": {JSON: {"schema": self._envelope(shape)}},
-            **_location(status),
+            **_location(operation, status),
         }
 
     def _envelope(self, shape: Any) -> dict[str, Any]:
@@ -149,8 +149,8 @@ def _with_file(schema: dict[str, Any]) -> dict[str, Any]:
     return schema | {"properties": properties, "required": [*required, "file"], "title": "With the file"}
 
 
-def _location(status: int) -> dict[str, Any]:
-    if status not in {201, 303}:
+def _location(operation: Operation, status: int) -> dict[str, Any]:
+    if status not in {201, 303} or (status == 201 and not operation.has_location):
         return {}
     schema = {"type": "string", "format": "uri-reference"}
     return {"headers": {"Location": {"description": "Where it is.", "required": True, "schema": schema}}}

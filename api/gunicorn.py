@@ -13,6 +13,8 @@ from typing import Any
 
 from vocaqueue.settings import Settings
 
+from . import parser_errors
+
 CALLS = 1000  #: connections beyond those of streams, so that calls are answered when all of these are open
 OTHER_FILES = 200  #: the job store, files, logs
 
@@ -49,7 +51,11 @@ worker_connections = _connections(_settings.sse_places)
 timeout = 60
 graceful_timeout = 5
 keepalive = 5
+limit_request_line = 8190  # bytes; of filters with many names
 control_socket_disable = True
+# Which proxies are trusted is said once, by VOCAQUEUE_TRUSTED_PROXIES; gunicorn would trust whoever is on this machine.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
 loglevel = "warning"
 proc_name = "vocaqueue-web"
 
@@ -57,6 +63,8 @@ proc_name = "vocaqueue-web"
 def post_worker_init(worker: Any) -> None:
     """Let the streams end when the worker is told to stop; it would wait for them otherwise."""
     import gevent
+
+    parser_errors.install()
 
     def end_streams() -> None:
         while worker.alive:

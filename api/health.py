@@ -17,8 +17,6 @@ from workers.words import database
 
 from .offload import off_loop
 
-OPEN: Any = {"role": "open", "described": {"needs_store": False}}
-
 
 class Health(Answer):
     status: Literal["ok"]
@@ -56,12 +54,12 @@ def create_blueprint(queue: QueueManager) -> Blueprint:
     blueprint = GuardedBlueprint("health", __name__, authorize=lambda _request: None)
     checks = Checks(parts_of(queue) | {"database": lambda: off_loop(_ask_words)})
 
-    @blueprint.get("/healthz", answer=Health, **OPEN)
+    @blueprint.get("/healthz", answer=Health, role="open")
     def healthz() -> Response:
         """Whether this process answers."""
         return ok({"status": "ok"})
 
-    @blueprint.get("/readyz", answer={200: Readiness, 503: Readiness}, **OPEN)
+    @blueprint.get("/readyz", answer={200: Readiness, 503: Readiness}, role="open")
     def readyz() -> Response:
         """Whether all that a job needs is there; 503 says what is missing."""
         found = {name: check.as_dict() for name, check in sorted(checks.look().items())}

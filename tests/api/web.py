@@ -45,6 +45,15 @@ class Web:
     def link(self) -> str:
         return f"{self.url}/login?token={Logins(self.system.queue.ledger).issue('admin')}"
 
+    def stream(self, header: str) -> socket.socket:
+        """An open stream, after its first event."""
+        stream = socket.create_connection(("127.0.0.1", self.port))
+        stream.sendall(f"GET /api/admin/queue/events HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+        received = b""
+        while b"queue-stats" not in received:
+            received += stream.recv(65536)
+        return stream
+
     def rss_mb(self) -> float:
         """Resident memory of the process that serves."""
         (child,) = self.system.children("web")

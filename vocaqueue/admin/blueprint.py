@@ -7,8 +7,10 @@ from typing import IO, TYPE_CHECKING
 
 from . import (
     dead_letters,
+    docs,
     items,
     jobs,
+    later,
     limits,
     logs,
     page,
@@ -19,12 +21,14 @@ from . import (
     system,
     waiting,
 )
+from . import keys as key_routes
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .places import Places
 from .stream import EventsBlueprint
 
 if TYPE_CHECKING:
+    from ..engine.keys import KeyStore
     from ..engine.queue import QueueManager
 
 #: Keeps a file that somebody hands in, and answers its upload id.
@@ -48,6 +52,7 @@ def create_admin_blueprint(
     authorize: Authorize,
     uploads: Uploads | None = None,
     links: Mapping[str, str] | None = None,
+    keys: KeyStore | None = None,
     name: str = "vocaqueue",
 ) -> AdminBlueprint:
     """
@@ -56,13 +61,16 @@ def create_admin_blueprint(
     Args:
         authorize: Says who makes a request; None is answered with 401, too low a role with 403.
         uploads: Keeps the file of a multipart request; None: files cannot be handed in here.
-        links: Addresses outside this blueprint that the dashboard uses: `words`, `logout`.
+        links: Addresses outside this blueprint that the dashboard uses: `words`, `logout`, and `login`, to which
+            it leads a browser that is not signed in, with the way back as `next`.
+        keys: `queue.keys`, where your `authorize` lets its API keys in; None: there is no `/keys`.
         name: Another one for each further queue in the same application.
 
     Raises:
         BadSettings: `authorize` is no function.
     """
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
+    blueprint.login = (links or {}).get("login")
     blueprint.hub = hub = Hub(queue)
     blueprint.places = places = Places(queue.settings.sse_places, queue.settings.sse_per_browser)
     jobs.add_routes(blueprint, queue)
@@ -76,6 +84,10 @@ def create_admin_blueprint(
     limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
     dead_letters.add_routes(blueprint, queue)
+    docs.add_routes(blueprint)
+    later.add_routes(blueprint)
+    if keys is not None:
+        key_routes.add_routes(blueprint, keys)
     page.add_routes(blueprint)
     blueprint.register_blueprint(EventsBlueprint("events", hub, places, authorize=authorize), url_prefix="/events")
     blueprint.close_with_404()

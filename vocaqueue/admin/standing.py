@@ -8,6 +8,7 @@ import time
 from flask import Request, current_app
 from werkzeug.exceptions import HTTPException
 
+from ..errors import KeyRefused
 from .guard import ROLES, Authorize, Identity
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ class Standing:
                     return False
                 found = self._authorize(context.request)
                 return found is not None and found.id == self._who.id and self._is_enough(found.role)
-        except HTTPException:
+        except (HTTPException, KeyRefused):
             return False
         except Exception as error:  # what keeps the keys is away; the next question comes soon
             log.warning("could not ask again who follows a stream", extra={"reason": str(error)})

@@ -54,7 +54,7 @@ def test_seven_tabs_do_not_starve_each_other(web: Web) -> None:
             tab.goto(f"{web.url}/healthz")  # the same origin, and no script of ours
             tab.evaluate(FOLLOW)
         for tab in tabs:
-            tab.wait_for_function("window.counts > 0", timeout=20_000)
+            until(lambda tab=tab: tab.evaluate("window.counts > 0"), 20)
         calls, total = [], 40
         for number in range(total):
             ledger.step("event_add", event="worker-online", data={"worker": f"w{number}"})

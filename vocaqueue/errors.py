@@ -18,6 +18,7 @@ Every error that vocaqueue raises on purpose.
     ├── WrongStatus            the job's status does not allow it
     ├── NotSupported           known, but not part of this version
     ├── StoreUnavailable       Redis/Valkey is away, or refuses to write
+    │   └── AuditFull          … since too much of the audit log waits to be stored
     ├── ArchiveUnavailable     the database of DATABASE_URL is away, or refuses to write
     └── JobEnded               raised by `Job.wait`
         ├── JobFailed
@@ -179,6 +180,18 @@ class StoreUnavailable(VocaqueueError):
             f"The job store (Redis/Valkey) does not answer: {reason}. "
             "Nothing was lost; try again in a few seconds, or run `vocaqueue doctor`."
         )
+
+
+class AuditFull(StoreUnavailable):
+    code = "audit_full"
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__("")
+        self.message = (
+            f"{waiting:,} entries of the audit log wait to be stored in the database (DATABASE_URL), so nothing new is "
+            "accepted; what runs goes on and can be stopped. Mend the database or make room; see `vocaqueue doctor`."
+        )
+        self.args = (self.message,)
 
 
 class ArchiveUnavailable(VocaqueueError):

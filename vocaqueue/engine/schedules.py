@@ -290,6 +290,7 @@ class Schedules:
             name,
             patience_s=queue.patience_s,
             id=schedule.id,
+            type=schedule.type,
             data=schedule.stored(),
             next=schedule.next_ms,
             **arguments,

@@ -19,6 +19,7 @@ Every error that vocaqueue raises on purpose.
     ├── NotSupported           known, but not part of this version
     ├── StoreUnavailable       Redis/Valkey is away, or refuses to write
     │   └── AuditFull          … since too much of the audit log waits to be stored
+    ├── SecretsLocked          a job's secret parameters were encrypted with another key
     ├── ArchiveUnavailable     the database of DATABASE_URL is away, or refuses to write
     └── JobEnded               raised by `Job.wait`
         ├── JobFailed
@@ -201,6 +202,18 @@ class ArchiveUnavailable(VocaqueueError):
         super().__init__(
             f"The database of the bin (DATABASE_URL) cannot be used: {reason}. Nothing was lost; what was removed "
             "before is in the bin. Mend it or make room, and do it again; or skip the bin, which removes jobs for good."
+        )
+
+
+class SecretsLocked(VocaqueueError):
+    """A job's secret parameters cannot be read with this process's key."""
+
+    code = "secrets_locked"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The secret parameters cannot be decrypted here: they were encrypted with another VOCAQUEUE_SECRET_KEY. "
+            "Give every machine the same one; a job whose key is lost must be submitted again."
         )
 
 

@@ -136,6 +136,11 @@ def read_or_make_secret(name: str, environ_name: str, environ: Mapping[str, str]
     return path.read_text().strip()
 
 
+def secret_key() -> str:
+    """VOCAQUEUE_SECRET_KEY: signs sessions, and the key of secret parameters is derived from it."""
+    return read_or_make_secret("secret.key", "VOCAQUEUE_SECRET_KEY")
+
+
 def mask(url: str) -> str:
     """The URL without its password."""
     parts = urlsplit(url)

@@ -83,7 +83,7 @@ class Firing:
         """Make the job of a run that was decided, once; or record why there is none."""
         try:
             schedule = schedule or self.queue.schedules.get(schedule_id)
-            params = self.queue.parse(schedule.type, schedule.params)
+            params = self.queue.parse(schedule.type, self.queue.secrets.load(schedule.params))
             options = Options(priority=schedule.priority, created_by=f"schedule:{schedule_id}", name=schedule.name)
             job_id = job_id_of(schedule.type, schedule_id, due_ms)
             with acting(SYSTEM):  # the schedule is what somebody made; its job says which that is

@@ -5,8 +5,7 @@
 --    blocks (key suffix of the item blocks written before), attempts, backoff_ms, run_at (ms, optional), places, events_kept;
 --    all optional: idem (digest of an idempotency key and its scope) with body (digest of what was asked for), unique (digest of
 --    the parameters, which no other unended job of the type may have), deadline_ms (from now), schedule (it is a run of) and due
---    (which firing this is; it is used up by this step),
---    audit_params (the parameters as the audit log has them, where that is not as they are)
+--    (which firing this is; it is used up by this step)
 -- Answers {state = 'created'} or, when the id is there already (a repeat), {state = 'exists'}; else nothing was made and it is
 --    'repeated' (job: that of the same key and body, removed: it is not there any more), 'conflict' (job: that of the same key
 --    with another body), 'fired' (this firing has its job, or its schedule is gone), 'duplicate' (job and status: that with the
@@ -75,7 +74,7 @@ event('job-created', j)
 settle_line(j)
 if a.audit then
   trail.add_job(j, 'done', {
-    params = a.audit_params or a.params, name = a.name, labels = a.labels, createdBy = a.created_by, items = a.total,
+    params = trail.cut(a.params), name = a.name, labels = trail.cut(a.labels), createdBy = a.created_by, items = a.total,
     deadlineMs = a.deadline_ms, schedule = a.schedule, unique = has(a.unique) or nil,
   })
 end

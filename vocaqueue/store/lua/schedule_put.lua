@@ -23,5 +23,5 @@ else
 end
 redis.call('HSET', key, 'data', a.data, 'version', int((a.version or 0) + 1), 'token', a.token, 'next', has(a.next) and int(a.next) or '')
 if has(a.next) then redis.call('ZADD', K.schedule_due, a.next, a.id) else redis.call('ZREM', K.schedule_due, a.id) end
-trail.add({ kind = 'schedule', target = a.id, type = a.type, before = before, after = a.data })
+trail.add({ kind = 'schedule', target = a.id, type = a.type, before = trail.cut(before), after = trail.cut(a.data) })
 return answer({ state = 'ok' })

@@ -10,5 +10,5 @@ if redis.call('UNLINK', K.schedule .. a.id) == 0 then return answer({ state = 'g
 redis.call('ZREM', K.schedules, a.id)
 redis.call('ZREM', K.schedule_due, a.id)
 redis.call('SET', trace, '', 'EX', 300)
-trail.add({ kind = 'schedule', target = a.id, type = before and cjson.decode(before).type, before = before })
+trail.add({ kind = 'schedule', target = a.id, type = before and cjson.decode(before).type, before = trail.cut(before) })
 return answer({ state = 'removed' })

@@ -31,6 +31,11 @@ function trail.full()
   return cjson.encode({ state = 'audit_full', waiting = waiting })
 end
 
+-- A text of any length, as much as is kept of it; whoever stores it sees by the end that it was cut.
+function trail.cut(text)
+  return text and #text > 8192 and string.sub(text, 1, 8192) .. '…' or text
+end
+
 function trail.add_job(j, outcome, more)
   if not a.audit then return end
   local after = facts(j)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
+from flask import request
+
+from . import audit, dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
@@ -49,6 +51,9 @@ def create_admin_blueprint(
     """
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
     blueprint.hub = Hub(queue)
+    blueprint.on_forbidden = lambda: queue.audit.note(
+        f"request.{request.method.lower()}", kind="request", target=request.path[:500], outcome="forbidden"
+    )
     jobs.add_routes(blueprint, queue)
     submission.add_routes(blueprint, queue, uploads)
     removal.add_routes(blueprint, queue)
@@ -59,6 +64,7 @@ def create_admin_blueprint(
     limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
     dead_letters.add_routes(blueprint, queue)
+    audit.add_routes(blueprint, queue)
     page.add_routes(blueprint)
     blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")
     blueprint.close_with_404()

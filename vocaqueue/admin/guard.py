@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -20,6 +21,8 @@ from .operation import CHANGES, OPEN, ROLES, NoArguments, Operation, body_of, st
 from .requests import Query
 
 __all__ = ["OPEN", "ROLES", "Authorize", "GuardedBlueprint", "Identity", "identity", "require"]
+
+log = logging.getLogger(__name__)
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 
@@ -46,6 +49,8 @@ class GuardedBlueprint(Blueprint):
 
     All its errors are JSON.
     """
+
+    on_forbidden: Callable[[], None] | None = None  #: called where a change is refused to somebody who is known
 
     def __init__(self, name: str, import_name: str, *, authorize: Authorize, **options: Any) -> None:
         if not callable(authorize):
@@ -119,13 +124,28 @@ class GuardedBlueprint(Blueprint):
                 g.vocaqueue_identity = self.authorize(request)
                 if g.vocaqueue_identity is None:
                     raise Unauthorized("Sign in first, or send “Authorization: Bearer KEY”.")
+                if not may(operation.role):
+                    with acting(actor()):
+                        self._forbidden()
                 require(operation.role)
             with acting(actor()):
-                return view(**arguments, **_read(operation))
+                try:
+                    return view(**arguments, **_read(operation))
+                except Forbidden:
+                    self._forbidden()
+                    raise
 
         guarded.vocaqueue_role = operation.role  # type: ignore[attr-defined]
         guarded.vocaqueue_operation = operation  # type: ignore[attr-defined]
         return guarded
+
+    def _forbidden(self) -> None:
+        """Somebody known wanted to change what they may not; whoever keeps a log is told."""
+        if request.method in CHANGES and self.on_forbidden is not None:
+            try:
+                self.on_forbidden()
+            except Exception as error:  # the answer is no all the same
+                log.warning("a refused request could not be noted: %s", error)
 
 
 def _read(operation: Operation) -> dict[str, Any]:
@@ -158,9 +178,14 @@ def actor() -> Actor:
     return Actor(known.id, known.name, known.role, "http", request.remote_addr)
 
 
+def may(role: str) -> bool:
+    """Whether the identity of this request has this role or a higher one."""
+    return ROLES.index(identity().role) >= ROLES.index(role)
+
+
 def require(role: str) -> None:
     """Raises Forbidden when the identity of this request has a lower role."""
-    if ROLES.index(identity().role) < ROLES.index(role):
+    if not may(role):
         raise Forbidden(f"This needs the role {role}; you have {identity().role}.")
 
 

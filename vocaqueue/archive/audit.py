@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,15 @@ class AuditFilter:
     from_ms: int | None = None  #: at or after
     to_ms: int | None = None  #: before
     q: str | None = None  #: part of a target, an actor, an address, or of what was before or after
+
+    @classmethod
+    def between(cls, since: datetime | None = None, until: datetime | None = None, **fields: str | None) -> AuditFilter:
+        """Of a span of time: at or after `since`, before `until`."""
+        return cls(from_ms=_ms(since), to_ms=_ms(until), **fields)
+
+
+def _ms(time: datetime | None) -> int | None:
+    return None if time is None else round(time.timestamp() * 1000)
 
 
 #: Newest first.

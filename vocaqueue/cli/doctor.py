@@ -156,6 +156,15 @@ def _workers(settings: Settings) -> list[Finding]:
     return found
 
 
+def _audit(settings: Settings) -> list[Finding]:
+    from ..engine.queue import QueueManager
+
+    audit = QueueManager(settings, load_registry(settings.job_types)).audit
+    if trouble := audit.trouble():
+        return [Finding("audit log", "error" if audit.is_full() else "warning", trouble)]
+    return [Finding("audit log", "ok", f"{audit.head()[0]:,} acts are stored.")]
+
+
 _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "job store": _server,
     "broker": _broker,
@@ -163,4 +172,5 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "database": _database,
     "files": _storage,
     "workers": _workers,
+    "audit log": _audit,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from redis.exceptions import ResponseError
 from ..archive.audit import AuditEntry, AuditFilter, AuditLog, AuditPage, NewEntry, Verdict
 from ..errors import StoreUnavailable
 from ..secrets import redact_text
-from ..store.acts import MANY_WAITING
+from ..store.acts import MANY_WAITING, MOST_WAITING
 from ..store.ledger import Ledger
 from .archivist import state_of
 from .base import QueueBase
@@ -125,9 +126,28 @@ class Audit:
         self.queue = queue
         self.log = AuditLog(queue.archive, queue.settings.namespace)
 
-    def __call__(self, filter: AuditFilter | None = None, *, page: int = 1, limit: int = 20) -> AuditPage:
-        """A page of entries, newest first. Raises ArchiveUnavailable."""
-        found: AuditPage = self.queue.aside(self.log.page, filter or AuditFilter(), page=page, limit=limit)
+    def __call__(
+        self,
+        filter: AuditFilter | None = None,
+        *,
+        page: int = 1,
+        limit: int = 20,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        **fields: str | None,
+    ) -> AuditPage:
+        """
+        A page of entries, newest first.
+
+        Args:
+            filter: Or its fields by name: `actor`, `action`, `outcome`, `target`, `type`, `q`.
+            since, until: At or after, and before.
+
+        Raises:
+            ArchiveUnavailable
+        """
+        wanted = filter or AuditFilter.between(since, until, **fields)
+        found: AuditPage = self.queue.aside(self.log.page, wanted, page=page, limit=limit)
         return found
 
     def batches(self, filter: AuditFilter | None = None) -> Iterator[list[AuditEntry]]:
@@ -170,6 +190,10 @@ class Audit:
         if waiting >= MANY_WAITING:
             return f"{waiting:,} acts wait to be stored in the audit log; does the relay run?"
         return None
+
+    def is_full(self) -> bool:
+        """Whether so much waits that nothing more is accepted. Raises StoreUnavailable."""
+        return self.waiting() >= MOST_WAITING
 
     def note(
         self,

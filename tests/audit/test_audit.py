@@ -318,3 +318,28 @@ def test_what_no_database_takes_is_replaced_before_it_is_hashed(queue: QueueMana
     assert queue.audit.verify().broken is None
     with queue.archive.reading() as connection:
         assert connection.execute(text("SELECT count(*) FROM vocaqueue_audit")).scalar() == 1
+
+
+def test_the_same_on_postgresql(queue: QueueManager, postgres: str) -> None:
+    """
+    PostgreSQL stores the same chain, finds the same, and refuses to change, delete or truncate a row.
+    """
+    archive = Archive(postgres)
+    log = AuditLog(archive, queue.settings.namespace)
+    store = AuditPass(queue.ledger, log)
+    with acting(KIM):
+        first = submit(queue, name="동물도감")
+    queue.cancel(submit(queue))
+    assert store() == 3
+    assert [entry.target for entry in log.page(AuditFilter(q="물도", actor="7"), page=1, limit=9).items] == [first]
+    assert len(log.after(AuditFilter(action="job"), 3)) == 2
+    table = "vocaqueue_audit"
+    for change in (f"UPDATE {table} SET actor_id = 'x'", f"DELETE FROM {table}", f"TRUNCATE {table}"):
+        with pytest.raises(ArchiveUnavailable, match="append-only"), archive.writing() as connection:
+            connection.execute(text(change))
+    assert log.verify(known=log.head()).broken is None
+    with archive.writing() as connection:
+        connection.execute(text("ALTER TABLE vocaqueue_audit DISABLE TRIGGER vocaqueue_audit_no_change"))
+        connection.execute(text("UPDATE vocaqueue_audit SET outcome = 'x' WHERE seq = 2"))
+    assert log.verify().broken == 2
+    archive.close()

@@ -104,7 +104,7 @@ def test_kills_of_the_store_and_the_relay_leave_one_row_for_each_act(system: Sys
     thread = threading.Thread(target=submit)
     thread.start()
     try:
-        for _ in range(3):
+        for _ in range(2):
             before = system.queue.audit().total
             until(lambda before=before: system.queue.audit().total > before + 20, 30)
             system.kill("relay")

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from vocaqueue import Context, Handler, Item, JobParams, JobType, Limits, Outcome, Secret, SecretBytes, SecretStr
 
@@ -14,8 +14,6 @@ SENTINEL = "s3ntinel-7f1c"
 
 
 class Login(BaseModel):
-    model_config = ConfigDict(hide_input_in_errors=True)
-
     user: str
     password: SecretStr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 from redis.exceptions import ResponseError
 
+from ..actor import current
 from ..archive.audit import AuditEntry, AuditFilter, AuditLog, AuditPage, NewEntry, Verdict
 from ..errors import StoreUnavailable
 from ..secrets import redact_text
@@ -194,6 +196,34 @@ class Audit:
     def is_full(self) -> bool:
         """Whether so much waits that nothing more is accepted. Raises StoreUnavailable."""
         return self.waiting() >= MOST_WAITING
+
+    def entry(
+        self,
+        action: str,
+        *,
+        kind: str,
+        target: str = "",
+        outcome: str = "done",
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> NewEntry:
+        """An act on the archive's own tables, by whoever acts now, for `log.append` in the transaction that makes it."""
+        actor = current()
+        return NewEntry(
+            entry=f"{action}/{uuid4().hex}",
+            at_ms=round(time.time() * 1000),
+            action=action,
+            outcome=outcome,
+            kind=kind,
+            target=target,
+            actor_id=actor.id,
+            actor_name=actor.name,
+            actor_role=actor.role,
+            via=actor.via,
+            address=actor.address,
+            before=as_json(None if before is None else dict(before)),
+            after=as_json(None if after is None else dict(after)),
+        )
 
     def note(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 from ..actor import current
 
 #: With so many entries that the archive has not stored, nothing more is made; what stops, frees or removes goes on.
-MOST_WAITING = 200_000
+MOST_WAITING = 100_000
 MANY_WAITING = 10_000  #: from here on `doctor` and `/readyz` say so, and refused requests are not noted any more
 TEXT_CHARACTERS = 200  #: of an actor's id, name and address
 

@@ -207,7 +207,7 @@ class Audit:
         before: Mapping[str, Any] | None = None,
         after: Mapping[str, Any] | None = None,
     ) -> NewEntry:
-        """An act on the archive's own tables, by whoever acts now, for `log.append` in the transaction that makes it."""
+        """An act on the archive's own tables, by whoever acts now, for `log.append` in its transaction."""
         actor = current()
         return NewEntry(
             entry=f"{action}/{uuid4().hex}",

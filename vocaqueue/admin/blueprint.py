@@ -8,11 +8,13 @@ from typing import IO, TYPE_CHECKING
 from flask import request
 
 from . import audit, dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
+from . import keys as key_routes
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
 
 if TYPE_CHECKING:
+    from ..engine.keys import KeyStore
     from ..engine.queue import QueueManager
 
 #: Keeps a file that somebody hands in, and answers its upload id.
@@ -35,6 +37,7 @@ def create_admin_blueprint(
     authorize: Authorize,
     uploads: Uploads | None = None,
     links: Mapping[str, str] | None = None,
+    keys: KeyStore | None = None,
     name: str = "vocaqueue",
 ) -> AdminBlueprint:
     """
@@ -43,13 +46,16 @@ def create_admin_blueprint(
     Args:
         authorize: Says who makes a request; None is answered with 401, too low a role with 403.
         uploads: Keeps the file of a multipart request; None: files cannot be handed in here.
-        links: Addresses outside this blueprint that the dashboard uses: `words`, `logout`.
+        links: Addresses outside this blueprint that the dashboard uses: `words`, `logout`, and `login`, to which
+            it leads a browser that is not signed in, with the way back as `next`.
+        keys: `queue.keys`, where your `authorize` lets its API keys in; None: there is no `/keys`.
         name: Another one for each further queue in the same application.
 
     Raises:
         BadSettings: `authorize` is no function.
     """
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
+    blueprint.login = (links or {}).get("login")
     blueprint.hub = Hub(queue)
     blueprint.on_forbidden = lambda: queue.audit.note(
         f"request.{request.method.lower()}", kind="request", target=request.path[:500], outcome="forbidden"
@@ -65,6 +71,8 @@ def create_admin_blueprint(
     system.add_routes(blueprint, queue, dict(links or {}))
     dead_letters.add_routes(blueprint, queue)
     audit.add_routes(blueprint, queue)
+    if keys is not None:
+        key_routes.add_routes(blueprint, keys)
     page.add_routes(blueprint)
     blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")
     blueprint.close_with_404()

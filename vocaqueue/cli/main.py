@@ -12,6 +12,7 @@ from . import processes, reading, removal, steering, submission
 from .audit import audit
 from .dead_letters import dead_letters
 from .flower import flower
+from .keys import keys
 from .limits import limits
 from .logs import logs
 from .schedules import schedules
@@ -44,7 +45,7 @@ COMMANDS = (
     *(reading.jobs, reading.show, reading.watch, reading.stats, reading.workers),
     *(steering.cancel, steering.pause, steering.resume, steering.retry, steering.promote, steering.priority),
     *removal.COMMANDS,
-    *(limits, logs, schedules, dead_letters, audit),
+    *(limits, logs, schedules, dead_letters, audit, keys),
     *(processes.start, processes.doctor, processes.worker, processes.beat, processes.reconciler, processes.relay),
     flower,
 )

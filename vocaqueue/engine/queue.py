@@ -15,6 +15,7 @@ from ..settings import Settings
 from ..store.logins import Logins
 from .audit import Audit
 from .handle import Job
+from .keys import KeyStore
 from .limits import QueueLimits
 from .listeners import Listener, Listeners
 from .reading import Reading
@@ -35,6 +36,7 @@ class QueueManager(Reading, Steering, Removing):
         super().__init__(settings, job_types, patience_s=patience_s)
         self._events = Listeners(self.ledger)
         self.audit = Audit(self)  #: who did what
+        self.keys = KeyStore(self, self._archive, self.audit)  #: API keys
         self.limits = QueueLimits(self)  #: what may run how fast
         self.schedules = Schedules(self)  #: the table of jobs that come by themselves
 

@@ -7,7 +7,22 @@ from typing import IO, TYPE_CHECKING
 
 from flask import request
 
-from . import audit, dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
+from . import (
+    audit,
+    dead_letters,
+    docs,
+    items,
+    jobs,
+    later,
+    limits,
+    logs,
+    page,
+    removal,
+    schedules,
+    steering,
+    submission,
+    system,
+)
 from . import keys as key_routes
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
@@ -71,6 +86,8 @@ def create_admin_blueprint(
     system.add_routes(blueprint, queue, dict(links or {}))
     dead_letters.add_routes(blueprint, queue)
     audit.add_routes(blueprint, queue)
+    docs.add_routes(blueprint)
+    later.add_routes(blueprint)
     if keys is not None:
         key_routes.add_routes(blueprint, keys)
     page.add_routes(blueprint)

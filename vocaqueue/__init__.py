@@ -32,6 +32,7 @@ from .errors import (
     VocaqueueError,
     WrongStatus,
 )
+from .estimate import Basis, Estimate, Forecast
 from .files import FileStore
 from .handler import Context, Handler
 from .job import ItemError, JobRecord, JobStatus, Priority, Progress
@@ -53,12 +54,15 @@ __all__ = [
     "ArchiveUnavailable",
     "BadRequest",
     "BadSettings",
+    "Basis",
     "BinEntry",
     "Context",
     "Detail",
     "DuplicateJob",
+    "Estimate",
     "Event",
     "FileStore",
+    "Forecast",
     "Handler",
     "IdempotencyConflict",
     "InvalidParams",

@@ -126,7 +126,8 @@ class JobType:
     """
     A kind of job, declared as a value.
 
-    The code behind `handler` is imported only in a worker, the one behind `prepare` only where jobs are submitted.
+    The code behind `handler` is imported only in a worker, that behind `prepare` and `estimate` only where jobs are
+    submitted, such as a web process.
     """
 
     name: str  #: also the name of its queue and of its Celery task
@@ -136,6 +137,7 @@ class JobType:
     retention: Retention = Retention()
     items: str | None = None  #: field of `params` that lists the item ids; None: the handler's `plan` finds the items
     prepare: str | None = None  #: "package.module:function", see `Prepare`
+    estimate: str | None = None  #: "package.module:function" from prepared params to `Estimate`, for a dry run
     role: str = "operator"  #: who may submit it over HTTP
     unique: bool = False  #: refuse a job while one with the same parameters has not ended; a request may say otherwise
 

@@ -3,30 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from flask import Blueprint, Response
+from pydantic import Field
 from sqlalchemy import text
 
 from vocaqueue import QueueManager, VocaqueueError
+from vocaqueue.admin.answers import Answer
 from vocaqueue.admin.guard import GuardedBlueprint
 from vocaqueue.admin.payloads import RETRY_AFTER_S, ok
 from workers.words import database
 
 from .offload import off_loop
 
+OPEN: Any = {"role": "open", "described": {"needs_store": False}}
 WORKER_SILENT_S = 20.0  #: a worker says every few seconds that it is there
+
+
+class Health(Answer):
+    status: Literal["ok"]
+
+
+class WorkerOfType(Answer):
+    worker: str
+    slots: int
+    age_seconds: float = Field(description="Since it last said that it is there.")
+
+
+class Check(Answer):
+    ok: bool
+    message: str = Field("", description="Where it is not: why.")
+    types: dict[str, list[WorkerOfType]] = Field({}, description="Of workers, by job type.")
+
+
+class Readiness(Answer):
+    """All that a job needs."""
+
+    ready: bool
+    checks: dict[Literal["jobStore", "database", "workers"], Check]
 
 
 def create_blueprint(queue: QueueManager) -> Blueprint:
     blueprint = GuardedBlueprint("health", __name__, authorize=lambda _request: None)
 
-    @blueprint.get("/healthz", role="open")
+    @blueprint.get("/healthz", answer=Health, **OPEN)
     def healthz() -> Response:
+        """Whether this process answers."""
         return ok({"status": "ok"})
 
-    @blueprint.get("/readyz", role="open")
+    @blueprint.get("/readyz", answer={200: Readiness, 503: Readiness}, **OPEN)
     def readyz() -> Response:
+        """Whether all that a job needs is there; 503 says what is missing."""
         checks = {
             "jobStore": _check(lambda: _ask_store(queue)),
             "database": _check(lambda: off_loop(_ask_database)),

@@ -8,8 +8,10 @@ from flask import Blueprint, Response, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from vocaqueue import QueueManager, StoreUnavailable
+from vocaqueue.admin.answers import Answer, media
 from vocaqueue.admin.guard import GuardedBlueprint
 from vocaqueue.admin.payloads import RETRY_AFTER_S, ok
+from vocaqueue.admin.requests import Query
 
 from .identity import Gate
 
@@ -29,13 +31,24 @@ PAGE = """<!doctype html>
 """
 
 
+class LoginQuery(Query):
+    token: str = ""
+
+
+class SignedOut(Answer):
+    signed_out: bool
+
+
 def create_blueprint(queue: QueueManager, gate: Gate, ui: str) -> Blueprint:
     """`/login` and `/logout`. `ui` is the dashboard's address."""
     blueprint = GuardedBlueprint("sign_in", __name__, authorize=gate)
 
-    @blueprint.get("/login", role="open")
-    def login() -> ResponseReturnValue:
-        token = request.args.get("token", "")
+    page = media("text/html")
+
+    @blueprint.get("/login", role="open", query=LoginQuery, answer={303: None, 401: page, 503: page})
+    def login(query: LoginQuery) -> ResponseReturnValue:
+        """Sign in by the one-time link."""
+        token = query.token
         if request.method == "HEAD":  # a program that looks at links must not use this one up
             return Response()
         try:
@@ -62,8 +75,9 @@ def create_blueprint(queue: QueueManager, gate: Gate, ui: str) -> Blueprint:
             )
         return redirect(url_for("home"), 303)
 
-    @blueprint.post("/logout", role="viewer")
+    @blueprint.post("/logout", role="viewer", answer=SignedOut)
     def logout() -> Response:
+        """End the session."""
         session.clear()
         return ok({"signedOut": True})
 

@@ -265,7 +265,7 @@ def test_unknown_places_and_methods_are_json(client):
     assert (wrong.status_code, wrong.json["error"]["code"], wrong.headers["Allow"]) == (
         405,
         "method_not_allowed",
-        "GET",
+        "GET, HEAD, OPTIONS",
     )
 
 

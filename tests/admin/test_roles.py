@@ -71,6 +71,52 @@ def test_a_route_without_a_role_does_not_register(queue: QueueManager):
         create_admin_blueprint(queue, authorize=None)
 
 
+def test_a_route_without_an_answer_does_not_register():
+    """
+    Who forgets what a route answers, or states no model, gets an error when the application starts.
+    """
+    blueprint = GuardedBlueprint("mine", __name__, authorize=by_header)
+    with pytest.raises(BadSettings, match="must state its answer"):
+        blueprint.get("/forgotten", role="viewer")(lambda: "what?")
+    with pytest.raises(BadSettings, match="no Pydantic model"):
+        blueprint.get("/a-dict", role="viewer", answer={200: dict})(lambda: "what?")
+
+
+def test_every_route_states_what_it_answers(app):
+    """
+    A walk over all routes finds the statement of each; only those that answer errors state none.
+    """
+    silent = set()
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.startswith("vocaqueue."):
+            operation = app.view_functions[rule.endpoint].vocaqueue_operation
+            if not operation.is_described:
+                silent.add(rule.endpoint.rpartition(".")[2])
+            else:
+                assert (operation.view.__doc__ or "").strip(), f"{rule} needs a docstring: it is its summary"
+    assert silent == {"nothing_here", "options", "submit_unknown"}
+
+
+def test_options_and_head_are_answered(app):
+    """
+    OPTIONS says in JSON and in Allow what is possible, without an identity; HEAD is GET without a body.
+    """
+    client = app.test_client()
+    for path, allowed in (
+        ("/stats", "GET, HEAD, OPTIONS"),
+        ("/jobs/x", "GET, HEAD, POST, PATCH, DELETE, OPTIONS"),
+        ("/jobs/toy/cancel", "POST, OPTIONS"),
+        ("/events", "GET, HEAD, OPTIONS"),
+    ):
+        answer = client.options(BASE + path)
+        assert (answer.status_code, answer.headers["Allow"]) == (200, allowed), path
+        assert answer.json["data"]["methods"] == allowed.split(", ")
+    assert client.options(f"{BASE}/nothing").status_code == 404
+    head = client.head(f"{BASE}/stats", headers={"X-Role": "viewer"})
+    assert (head.status_code, head.data) == (200, b"")
+    assert client.head(f"{BASE}/stats").status_code == 401
+
+
 def test_the_guard_holds_under_another_name(queue: QueueManager):
     """
     Registered under a name of the host's choice, in a blueprint of the host's, everything still needs an identity.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, system
+from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
@@ -49,7 +49,8 @@ def create_admin_blueprint(
     """
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
     blueprint.hub = Hub(queue)
-    jobs.add_routes(blueprint, queue, uploads)
+    jobs.add_routes(blueprint, queue)
+    submission.add_routes(blueprint, queue, uploads)
     removal.add_routes(blueprint, queue)
     logs.add_routes(blueprint, queue)
     items.add_routes(blueprint, queue)

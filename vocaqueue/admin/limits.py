@@ -11,8 +11,9 @@ from werkzeug.exceptions import NotFound
 from ..errors import Detail, InvalidParams
 from ..rates import LONGEST_WINDOW_S, MOST_PER_WINDOW, Rate
 from ..registry import JobParams, JobType
-from . import requests
+from .answers import PageOf
 from .guard import GuardedBlueprint
+from .limit_answers import Account, TypeInfo
 from .payloads import ok, whole
 
 if TYPE_CHECKING:
@@ -42,25 +43,29 @@ class AccountChange(JobParams):
 
 
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
-    @blueprint.get("/types", role="viewer")
+    @blueprint.get("/types", role="viewer", answer=PageOf[TypeInfo])
     def types() -> Response:
+        """The job types, with their limits and their parameters."""
         limits, gates = queue.limits.types(), queue.gates()
         shown = [_type(job_type) | limits[job_type.name] for job_type in queue.job_types]
         return ok(whole([of_type | {"held": gates.reason(of_type["name"])} for of_type in shown]))
 
-    @blueprint.patch("/types/<type_name>", role="operator")
-    def change_type(type_name: str) -> Response:
+    @blueprint.patch("/types/<type_name>", role="operator", body=TypeChange, answer=TypeInfo)
+    def change_type(type_name: str, body: TypeChange) -> Response:
+        """Change a type's rate or its cap, or hold it. What is left out stays."""
         job_type = queue.job_types.get(type_name)
-        limits = queue.limits.set(type_name, **_given(requests.read(TypeChange)))
+        limits = queue.limits.set(type_name, **_given(body))
         return ok(_type(job_type) | limits | {"held": queue.gates().reason(type_name)})
 
-    @blueprint.get("/accounts", role="viewer")
+    @blueprint.get("/accounts", role="viewer", answer=PageOf[Account])
     def accounts() -> Response:
+        """The providers' accounts, with their rates."""
         return ok(whole([{"name": name} | account for name, account in queue.limits.accounts().items()]))
 
-    @blueprint.patch("/accounts/<account>", role="operator")
-    def change_account(account: str) -> Response:
-        change = _given(requests.read(AccountChange))
+    @blueprint.patch("/accounts/<account>", role="operator", body=AccountChange, answer=Account)
+    def change_account(account: str, body: AccountChange) -> Response:
+        """Change an account's rate, or hold all types that use it. What is left out stays."""
+        change = _given(body)
         if account not in queue.limits.accounts():
             raise NotFound(f"No job type uses the account “{account}”.")
         return ok({"name": account} | queue.limits.set_account(account, **change))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flask import Response, send_from_directory
 
+from .answers import media
 from .guard import OPEN, GuardedBlueprint
 
 STATIC = Path(__file__).parent / "static"
@@ -16,12 +17,18 @@ CSP = (
 
 
 def add_routes(blueprint: GuardedBlueprint) -> None:
-    @blueprint.get("/ui/", role=OPEN)
+    page = media("text/html", ETag="Of the file.")
+    file = media("text/javascript", "text/css", "image/svg+xml", "text/html", ETag="Of the file.")
+    stated = {"role": OPEN, "query": None, "described": {"needs_store": False}}
+
+    @blueprint.get("/ui/", answer=page, **stated)
     def dashboard() -> Response:
+        """The dashboard."""
         return _send("index.html")
 
-    @blueprint.get("/ui/<name>", role=OPEN)
+    @blueprint.get("/ui/<name>", answer=file, **stated)
     def dashboard_file(name: str) -> Response:
+        """A file of the dashboard."""
         return _send(name)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from flask import Response, request
+from flask import Response
 from pydantic import Field
 
 from ..engine.bulk import JobFilter
@@ -12,9 +12,12 @@ from ..errors import Detail, InvalidParams
 from ..job import JobStatus, iso
 from ..registry import JobParams
 from . import requests
+from .answers import Answer, Moment, PageOf
 from .guard import GuardedBlueprint, identity, require
+from .job_answers import Job
 from .jobs import whole
 from .payloads import ok
+from .requests import Paged, Query, Several, Switch
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -55,32 +58,110 @@ class BulkBody(JobParams):
     skip_bin: bool = Field(False, strict=True, description="Of delete: for good.")
 
 
+class DeleteQuery(Query):
+    skip_bin: Switch = Field(False, description="For good: no restoring.")
+
+
+class BulkQuery(Query):
+    dry_run: Switch = Field(False, description="Answer what would be touched, and change nothing.")
+
+
+class BinQuery(Paged):
+    type: Several = Field((), description="Any of these, by comma.")
+
+
+class Removed(Answer):
+    job_id: str
+    restorable_until: Moment | None = Field(description="null: it skipped the bin.")
+
+
+class BinEntry(Answer):
+    """A removed job that can be restored."""
+
+    job_id: str
+    type: str
+    name: str | None
+    status: JobStatus = Field(description="That it had, and gets back.")
+    action: Literal["delete", "clean", "empty"]
+    removed_by: str | None
+    removed_at: Moment
+    restorable_until: Moment
+
+
+class Skipped(Answer):
+    """A job that a bulk act left as it was."""
+
+    job_id: str
+    code: str = Field(description="Why, such as wrong_status or job_not_found.")
+    status: JobStatus | None = Field(description="null: there is no such job.")
+
+
+class BulkCounts(Answer):
+    affected: int = Field(ge=0, description="Jobs.")
+    skipped: int = Field(ge=0, description="Jobs.")
+    by_code: dict[str, int] = Field(description="Jobs that were skipped, by why.")
+
+
+class BulkDone(Answer):
+    """What a bulk act did."""
+
+    action: Literal["retry", "cancel", "delete", "pause", "resume"]
+    affected: int = Field(ge=0, description="Jobs.")
+    skipped: list[Skipped] = Field(description="The first of them.")
+    counts: BulkCounts
+
+
+class FirstJob(Answer):
+    job_id: str
+    type: str
+    name: str | None
+    status: JobStatus
+
+
+class BulkPreview(Answer):
+    """What a bulk act would touch; `previewId` then acts on just that."""
+
+    action: Literal["retry", "cancel", "delete", "pause", "resume"]
+    preview_id: str
+    expires_at: Moment
+    count: int = Field(ge=0, description="Jobs.")
+    by_status: dict[str, int]
+    by_type: dict[str, int]
+    first: list[FirstJob]
+    skipped: list[Skipped] = Field(description="The first of them.")
+    skipped_count: int = Field(ge=0)
+
+
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
-    @blueprint.delete("/jobs/<job_id>", role="admin")
-    def delete(job_id: str) -> Response:
-        requests.read(requests.Nothing)
-        requests.known_arguments(("skipBin",))
-        entry = queue.remove(job_id, by=identity().id, skip_bin=_switch("skipBin"))
+    @blueprint.delete("/jobs/<job_id>", role="admin", query=DeleteQuery, answer=Removed, errors=(409,))
+    def delete(job_id: str, query: DeleteQuery) -> Response:
+        """Remove a job that has ended, into the bin."""
+        entry = queue.remove(job_id, by=identity().id, skip_bin=query.skip_bin)
         return ok({"jobId": job_id, "restorableUntil": iso(entry.expires_at_ms) if entry else None})
 
-    @blueprint.get("/bin", role="admin")
-    def bin_() -> Response:
-        requests.known_arguments(("type", "page", "limit"))
-        number, limit = requests.page_and_limit()
-        found = queue.bin(types=requests.several("type"), page=number, limit=limit)
-        return ok(found.as_dict())
+    @blueprint.get("/bin", role="admin", query=BinQuery, answer=PageOf[BinEntry])
+    def bin_(query: BinQuery) -> Response:
+        """Jobs that were removed in the last 24 hours, the last one first."""
+        return ok(queue.bin(types=query.type, page=query.page, limit=query.limit).as_dict())
 
-    @blueprint.post("/bin/<job_id>/restore", role="admin")
+    @blueprint.post("/bin/<job_id>/restore", role="admin", answer=Job)
     def restore(job_id: str) -> Response:
-        requests.read(requests.Nothing)
+        """Put a removed job back."""
         return ok(whole(queue, queue.restore(job_id).record))
 
     # `delete` needs admin; that is asked below.
-    @blueprint.post("/jobs/bulk", role="operator")
-    def bulk() -> Response:
-        requests.known_arguments(("dryRun",))
-        request.max_content_length = requests.BULK_BODY_BYTES
-        wanted = requests.read(BulkBody)
+    @blueprint.post(
+        "/jobs/bulk",
+        role="operator",
+        query=BulkQuery,
+        body=BulkBody,
+        answer=BulkDone | BulkPreview,
+        errors=(404,),
+        described={"body_bytes": requests.BULK_BODY_BYTES},
+    )
+    def bulk(query: BulkQuery, body: BulkBody) -> Response:
+        """One act on many jobs, or with `dryRun` what it would touch. Deleting needs the role admin."""
+        wanted = body
         if wanted.action == "delete":
             require("admin")
         elif wanted.skip_bin:
@@ -88,7 +169,7 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         if sum(given is not None for given in (wanted.ids, wanted.filter, wanted.preview_id)) != 1:
             raise _wrong("ids", "Give one of ids, filter and previewId.")
         chosen: dict[str, Any] = {"ids": wanted.ids, "filter": _filter(queue, wanted.filter)}
-        if not _switch("dryRun"):
+        if not query.dry_run:
             done = queue.bulk(
                 wanted.action, **chosen, preview_id=wanted.preview_id, by=identity().id, skip_bin=wanted.skip_bin
             )
@@ -147,15 +228,6 @@ def _several(given: str | tuple[str, ...]) -> list[str]:
     """A list, or a text with commas."""
     parts = given.split(",") if isinstance(given, str) else given
     return [part.strip() for part in parts if part.strip()]
-
-
-def _switch(name: str) -> bool:
-    given = request.args.get(name, "false").lower()
-    if given in {"true", "1", ""}:
-        return True
-    if given in {"false", "0"}:
-        return False
-    raise _wrong(name, f"{name} must be true or false.")
 
 
 def _wrong(name: str, message: str) -> InvalidParams:

@@ -1,16 +1,17 @@
-"""Reading what a request says: bodies, query parameters."""
+"""Reading what a request says: its body and the arguments of its query, both as Pydantic models."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from flask import request
-from pydantic import AwareDatetime, BeforeValidator, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
@@ -36,11 +37,39 @@ def _text(value: Any) -> Any:
     return value
 
 
+def _whole_number(value: Any) -> Any:
+    # Not `int` alone: it takes "１", "1_0" and " 1 " too.
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _switch(value: Any) -> Any:
+    if isinstance(value, str):
+        # `?dryRun` alone means yes.
+        known = {"true": True, "1": True, "": True, "false": False, "0": False}
+        if value.lower() not in known:
+            raise ValueError("must be true or false")
+        return known[value.lower()]
+    return value
+
+
+def _by_comma(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(part.strip() for given in value for part in str(given).split(",") if part.strip())
+    return value
+
+
 #: JSON's true would pass as 1. A form's fields are texts, so numbers in text are taken.
 Number = Annotated[float, BeforeValidator(_no_switch)]
 Whole = Annotated[int, BeforeValidator(_no_switch)]
 Level = Annotated[str | int, BeforeValidator(_no_switch)]
 Time = Annotated[AwareDatetime, BeforeValidator(_text)]
+
+#: For arguments of a query: a number in ASCII digits, true or false, `a,b&name=c` as ("a", "b", "c").
+Digits = Annotated[int, BeforeValidator(_whole_number)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+Several = Annotated[tuple[str, ...], BeforeValidator(_by_comma)]
 
 
 def json_body() -> dict[str, Any]:
@@ -58,7 +87,7 @@ def json_body() -> dict[str, Any]:
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as application/json.")
     try:
-        read = json.loads(raw, parse_constant=_no_number)
+        read = json.loads(raw, parse_constant=_no_number, object_pairs_hook=_each_once)
     except RecursionError:
         raise BadRequest("The JSON is nested too deeply.") from None
     except ValueError as error:
@@ -107,27 +136,80 @@ def form_fields() -> dict[str, Any]:
     The text fields of a multipart body. What looks like a JSON object or list is read as one; empty ones are left out.
 
     Raises:
-        BadRequest: A field that begins like JSON is none.
+        BadRequest: A field that begins like JSON is none, or a field is there twice.
     """
     fields: dict[str, Any] = {}
-    for name, value in request.form.items():
-        text = value.strip()
+    for name, values in request.form.lists():
+        if len(values) > 1:
+            raise BadRequest(f"The field “{name}” is there {len(values)} times; send it once.")
+        text = values[0].strip()
         if text[:1] in {"{", "["}:
             try:
-                fields[name] = json.loads(text, parse_constant=_no_number)
-            except (ValueError, RecursionError):
-                raise BadRequest(f"The field “{name}” cannot be read as JSON.") from None
+                fields[name] = json.loads(text, parse_constant=_no_number, object_pairs_hook=_each_once)
+            except RecursionError:
+                raise BadRequest(f"The JSON of the field “{name}” is nested too deeply.") from None
+            except ValueError as error:
+                raise BadRequest(f"The field “{name}” cannot be read as JSON: {error}.") from None
         elif text:
             fields[name] = text
     _check_text(fields)
     return fields
 
 
-def known_arguments(known: Collection[str]) -> None:
-    """Raises InvalidParams for a query parameter that there is not: a filter must not be ignored in silence."""
-    wrong = [Detail(name, "unknown_field", unknown_field(name, known)) for name in request.args if name not in known]
+class Query(JobParams):
+    """
+    Base of the arguments that an address takes after its “?”.
+
+    An argument that is empty counts as left out, but for a `Switch`, which it turns on. One that is no `Several` may be
+    there once.
+    """
+
+
+class Paged(Query):
+    """Which page of a list."""
+
+    page: Digits = Field(1, ge=1, le=LAST_PAGE, description="From 1.")
+    limit: Digits = Field(20, ge=1, le=100, description="Entries of a page.")
+
+
+Arguments = TypeVar("Arguments", bound=Query)
+
+
+def arguments(model: type[Arguments]) -> Arguments:
+    """
+    The query as a model.
+
+    Raises:
+        InvalidParams: It names the arguments that do not exist, are there twice, or make no sense.
+        BadRequest: A NUL or half a letter.
+    """
+    known = {field.alias or name: field for name, field in model.model_fields.items()}
+    given: dict[str, Any] = {}
+    wrong: list[Detail] = []
+    for name, values in request.args.lists():
+        if any(_HALF_LETTER.search(text) for text in (name, *values)):
+            raise BadRequest("An argument holds half a letter (a lone surrogate) or a NUL, which no text may contain.")
+        field = known.get(name)
+        if field is None:
+            wrong.append(Detail(name, "unknown_field", unknown_field(name, known)))
+        elif takes_several(field):
+            given[name] = values
+        elif len(values) > 1:
+            wrong.append(Detail(name, "repeated", f"{name} is there {len(values)} times; give it once."))
+        elif values[0] != "" or field.annotation is bool:
+            given[name] = values[0]
     if wrong:
         raise InvalidParams(" ".join(detail.message for detail in wrong[:3]), wrong)
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise invalid(error) from None
+
+
+def takes_several(field: FieldInfo) -> bool:
+    """Whether it is a list."""
+    annotation = field.annotation
+    return any(get_origin(part) in {tuple, list} for part in (annotation, *get_args(annotation)))
 
 
 def unknown_field(name: str, known: Iterable[str]) -> str:
@@ -138,25 +220,14 @@ def unknown_field(name: str, known: Iterable[str]) -> str:
     return f"There is no field “{name}”; {hint}".rstrip("; ")
 
 
-def several(name: str) -> list[str]:
-    """`?name=a,b&name=c` as a list."""
-    return [part.strip() for given in request.args.getlist(name) for part in given.split(",") if part.strip()]
-
-
-def number(name: str, default: int, least: int, most: int) -> int:
-    """A whole number of the query. Raises InvalidParams that names the field."""
-    given = request.args.get(name)
-    if given is None or given == "":
-        return default
-    # Not `int` alone: it takes "１", "1_0" and " 1 " too.
-    if re.fullmatch(r"-?[0-9]{1,12}", given) and least <= int(given) <= most:
-        return int(given)
-    message = f"{name} must be a whole number from {least} to {most}."
-    raise InvalidParams(message, [Detail(name, "out_of_range", message)])
-
-
-def page_and_limit() -> tuple[int, int]:
-    return number("page", 1, 1, LAST_PAGE), number("limit", 20, 1, 100)
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Of a name that is there twice nobody can say which was meant."""
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        seen: set[str] = set()
+        name = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"the field “{name}” is there twice")
+    return read
 
 
 def _no_number(name: str) -> Any:

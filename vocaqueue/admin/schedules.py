@@ -9,11 +9,12 @@ from pydantic import Field
 
 from ..errors import UnknownType
 from ..registry import JobParams
-from . import requests
+from .answers import Answer, Moment, PageOf
 from .guard import GuardedBlueprint, identity, require
+from .job_answers import Job, PriorityName, Reason
 from .jobs import whole
 from .payloads import ok, page
-from .requests import Level, Whole
+from .requests import Level, Paged, Whole
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -44,19 +45,48 @@ class Change(JobParams):
     enabled: bool | None = None
 
 
+class LastRun(Answer):
+    at: Moment
+    due_at: Moment | None
+    job_id: str | None
+    error: Reason | None
+
+
+class Schedule(Answer):
+    """Jobs that come by themselves."""
+
+    id: str
+    name: str | None
+    type: str
+    params: dict[str, Any] = Field(description="As given.")
+    priority: PriorityName
+    cron: str | None
+    every_seconds: int | None
+    time_zone: str = Field(description="IANA name.")
+    enabled: bool
+    next_runs: list[Moment] = Field(max_length=5, description="Empty while it is off.")
+    last_run: LastRun | None
+    created_by: str | None
+    created_at: Moment
+
+
+class ScheduleGone(Answer):
+    id: str
+
+
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
     table = queue.schedules
 
-    @blueprint.get("/schedules", role="viewer")
-    def schedules() -> Response:
-        requests.known_arguments(("page", "limit"))
-        number, limit = requests.page_and_limit()
-        found, total = table.page(number, limit)
-        return ok(page([schedule.as_dict() for schedule in found], page=number, limit=limit, total=total))
+    @blueprint.get("/schedules", role="viewer", query=Paged, answer=PageOf[Schedule])
+    def schedules(query: Paged) -> Response:
+        """The schedules, the oldest first."""
+        found, total = table.page(query.page, query.limit)
+        return ok(page([schedule.as_dict() for schedule in found], page=query.page, limit=query.limit, total=total))
 
-    @blueprint.post("/schedules", role="operator")
-    def add_schedule() -> Response:
-        wanted = requests.read(NewSchedule)
+    @blueprint.post("/schedules", role="operator", body=NewSchedule, answer=(201, Schedule))
+    def add_schedule(body: NewSchedule) -> Response:
+        """Make a schedule: by cron, or every so many seconds."""
+        wanted = body
         params = table.parse(wanted.type, wanted.params)
         require_type(wanted.type)
         made = table.add(
@@ -71,15 +101,16 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         )
         return ok(made.as_dict(), 201, {"Location": url_for(".schedule", schedule_id=made.id)})
 
-    @blueprint.get("/schedules/<schedule_id>", role="viewer")
+    @blueprint.get("/schedules/<schedule_id>", role="viewer", answer=Schedule)
     def schedule(schedule_id: str) -> Response:
+        """One schedule."""
         return ok(table.get(schedule_id).as_dict())
 
-    @blueprint.patch("/schedules/<schedule_id>", role="operator")
-    def change_schedule(schedule_id: str) -> Response:
+    @blueprint.patch("/schedules/<schedule_id>", role="operator", body=Change, answer=Schedule)
+    def change_schedule(schedule_id: str, body: Change) -> Response:
+        """Change a schedule, or turn it on or off. What is left out stays."""
         require_type(table.get(schedule_id).type)
-        wanted = requests.read(Change)
-        changes = {name: getattr(wanted, name) for name in wanted.model_fields_set}
+        changes = {name: getattr(body, name) for name in body.model_fields_set}
         if "every_seconds" in changes:
             changes["every_s"] = changes.pop("every_seconds")
         for name in ("params", "priority", "time_zone", "enabled"):  # null there means: as it is
@@ -87,16 +118,17 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
                 del changes[name]
         return ok(table.update(schedule_id, **changes).as_dict())
 
-    @blueprint.delete("/schedules/<schedule_id>", role="operator")
+    @blueprint.delete("/schedules/<schedule_id>", role="operator", answer=ScheduleGone)
     def remove_schedule(schedule_id: str) -> Response:
+        """Remove a schedule; jobs that it made stay."""
         require_type(table.get(schedule_id).type)
         table.remove(schedule_id)
         return ok({"id": schedule_id})
 
-    @blueprint.post("/schedules/<schedule_id>/run", role="operator")
+    @blueprint.post("/schedules/<schedule_id>/run", role="operator", answer=(201, Job), errors=(409,))
     def run_schedule(schedule_id: str) -> Response:
+        """Make the schedule's job now, also while it is off."""
         require_type(table.get(schedule_id).type)
-        requests.read(requests.Nothing)
         job = table.run(schedule_id, created_by=identity().id).record
         return ok(whole(queue, job), 201, {"Location": url_for(".job", job_id=job.id)})
 

@@ -12,7 +12,9 @@ from ..engine.items import MOST_PICKED
 from ..errors import Detail, InvalidParams
 from ..registry import JobParams
 from . import removal, requests
+from .answers import Answer
 from .guard import GuardedBlueprint
+from .job_answers import Job as JobAnswer
 from .jobs import whole
 from .payloads import ok
 
@@ -42,39 +44,49 @@ class Action(JobParams):
     options: dict[str, Any] | None = Field(None, description="Of clean and empty.")
 
 
+class Acted(Answer):
+    action: Literal["pause", "resume", "clean", "empty"]
+    affected: int = Field(ge=0, description="Jobs that were removed; of a hold 1 when that was not so before.")
+
+
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
-    @blueprint.post("/jobs/<job_id>/cancel", role="operator")
+    @blueprint.post("/jobs/<job_id>/cancel", role="operator", answer=JobAnswer, errors=(409,))
     def cancel(job_id: str) -> Response:
-        return without_fields(queue.cancel, job_id)
+        """Stop a job; what was done stays done."""
+        return now(queue.cancel, job_id)
 
-    @blueprint.post("/jobs/<job_id>/pause", role="operator")
+    @blueprint.post("/jobs/<job_id>/pause", role="operator", answer=JobAnswer, errors=(409,))
     def pause(job_id: str) -> Response:
-        return without_fields(queue.pause, job_id)
+        """Hold a job; it is active until its running chunks end."""
+        return now(queue.pause, job_id)
 
-    @blueprint.post("/jobs/<job_id>/resume", role="operator")
+    @blueprint.post("/jobs/<job_id>/resume", role="operator", answer=JobAnswer, errors=(409,))
     def resume(job_id: str) -> Response:
-        return without_fields(queue.resume, job_id)
+        """Let a held job go on."""
+        return now(queue.resume, job_id)
 
-    @blueprint.post("/jobs/<job_id>/promote", role="operator")
+    @blueprint.post("/jobs/<job_id>/promote", role="operator", answer=JobAnswer, errors=(409,))
     def promote(job_id: str) -> Response:
-        return without_fields(queue.promote, job_id)
+        """Start a delayed job now."""
+        return now(queue.promote, job_id)
 
-    def without_fields(act: Callable[[str], Job], job_id: str) -> Response:
-        requests.read(requests.Nothing)
+    def now(act: Callable[[str], Job], job_id: str) -> Response:
         return ok(whole(queue, act(job_id).record))
 
-    @blueprint.post("/jobs/<job_id>/retry", role="operator")
-    def retry(job_id: str) -> Response:
-        chosen = requests.read(Retry)
-        return ok(whole(queue, queue.retry(job_id, codes=chosen.codes, item_ids=chosen.item_ids).record))
+    @blueprint.post("/jobs/<job_id>/retry", role="operator", body=Retry, answer=JobAnswer, errors=(409,))
+    def retry(job_id: str, body: Retry) -> Response:
+        """Run again what failed or was not done."""
+        return ok(whole(queue, queue.retry(job_id, codes=body.codes, item_ids=body.item_ids).record))
 
-    @blueprint.patch("/jobs/<job_id>", role="operator")
-    def change(job_id: str) -> Response:
-        return ok(whole(queue, queue.set_priority(job_id, requests.read(Change).priority).record))
+    @blueprint.patch("/jobs/<job_id>", role="operator", body=Change, answer=JobAnswer, errors=(409,))
+    def change(job_id: str, body: Change) -> Response:
+        """Give a job another priority."""
+        return ok(whole(queue, queue.set_priority(job_id, body.priority).record))
 
-    @blueprint.post("/action", role="operator")
-    def action() -> Response:
-        wanted = requests.read(Action)
+    @blueprint.post("/action", role="operator", body=Action, answer=Acted, errors=(404,))
+    def action(body: Action) -> Response:
+        """Hold or let go a type or everything; clean or empty, which need the role admin."""
+        wanted = body
         if wanted.action in {"clean", "empty"}:
             affected = removal.take_away(queue, wanted.action, wanted.type, wanted.options or {})
             return ok({"action": wanted.action, "affected": affected})

@@ -12,6 +12,7 @@ from flask_sse import Message, ServerSentEventsBlueprint
 
 from ..errors import JobNotFound, StoreUnavailable
 from ..job import JobRecord, iso
+from .answers import media
 from .guard import Authorize, GuardedBlueprint
 from .hub import Frame, Hub, Inbox, Order, Place, frame_of, order_of
 
@@ -39,17 +40,32 @@ class EventsBlueprint(GuardedBlueprint, ServerSentEventsBlueprint):  # type: ign
     def __init__(self, name: str, hub: Hub, *, authorize: Authorize) -> None:
         super().__init__(name, __name__, authorize=authorize)
         self.hub = hub
-        self.add_url_rule("", "stream", self.stream, role="viewer", methods=["GET"])
-        self.add_url_rule("/job/<job_id>", "job_stream", self.job_stream, role="viewer", methods=["GET"])
+        events = media("text/event-stream", X_Accel_Buffering="no")
+        again = {"Last-Event-ID": "Id of the last event that was seen; what came after it is sent first."}
+        for rule, endpoint, view, answer in (
+            ("", "stream", self.stream, events),
+            ("/job/<job_id>", "job_stream", self.job_stream, {200: events, 204: None}),
+        ):
+            self.add_url_rule(
+                rule,
+                endpoint,
+                view,
+                role="viewer",
+                answer=answer,
+                methods=["GET"],
+                described={"headers": again, "needs_store": False},
+            )
 
     def publish(self, *_arguments: Any, **_options: Any) -> None:
         """Events come from the ledger only, in the step that makes the change."""
         raise NotImplementedError("events are appended by the ledger; nobody publishes them")
 
     def stream(self) -> Response:
+        """All events, as they come."""
         return self._streaming(self.messages(last_id=_last_id()))
 
     def job_stream(self, job_id: str) -> Response:
+        """A job's events until it ends. 204: it has, and the client knows."""
         try:
             job = self.hub.queue.get(job_id).record
             if job.status.is_final and self._knows_the_end(job, _last_id()):

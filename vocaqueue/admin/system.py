@@ -3,29 +3,73 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flask import Response
+from pydantic import Field
 
 from ..job import iso
+from .answers import Answer, Moment, PageOf
 from .guard import GuardedBlueprint, identity
+from .limit_answers import TypeStats
 from .payloads import ok, whole
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
 
 
+class Stats(Answer):
+    """How many jobs there are in each status, in all and by type. Each is counted once; a held one under `paused`."""
+
+    waiting: int = Field(ge=0)
+    active: int = Field(ge=0)
+    completed: int = Field(ge=0)
+    failed: int = Field(ge=0)
+    delayed: int = Field(ge=0)
+    paused: int = Field(ge=0)
+    cancelled: int = Field(ge=0)
+    is_paused: bool = Field(description="Everything is held.")
+    job_counts: dict[str, int] = Field(description="By type: all its jobs.")
+    types: dict[str, TypeStats]
+
+
+class Worker(Answer):
+    """A worker process, as it and the relay say."""
+
+    name: str
+    pid: int | None
+    queues: list[str] = Field(description="Job types that it works for.")
+    concurrency: int | None = Field(description="Slots.")
+    active: int | None = Field(description="Chunks that it runs.")
+    processed: int | None = Field(description="Chunks that it has done.")
+    online_since: Moment
+    last_heartbeat: Moment
+    seconds_since_heartbeat: float = Field(ge=0)
+
+
+class Me(Answer):
+    """Who makes this request."""
+
+    id: str
+    name: str
+    role: Literal["viewer", "operator", "admin"]
+    links: dict[str, str] = Field(description="Addresses outside this API that a dashboard may use.")
+
+
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, links: dict[str, str]) -> None:
-    @blueprint.get("/stats", role="viewer")
+    @blueprint.get("/stats", role="viewer", answer=Stats)
     def stats() -> Response:
+        """Counts of all jobs, and of each type."""
         return ok(queue.stats())
 
-    @blueprint.get("/workers", role="viewer")
+    @blueprint.get("/workers", role="viewer", answer=PageOf[Worker])
     def workers() -> Response:
+        """The workers, with what they do."""
         return ok(whole(_workers(queue)))
 
-    @blueprint.get("/me", role="viewer")
+    @blueprint.get("/me", role="viewer", answer=Me)
     def me() -> Response:
+        """Who I am."""
         who = identity()
         return ok({"id": who.id, "name": who.name, "role": who.role, "links": links})
 

@@ -1,0 +1,72 @@
+"""Arguments of a query and bodies: whatever makes no sense is said with the name of the field."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "said"),
+    [
+        ("/jobs?pgae=2", "pgae", "did you mean “page”"),
+        ("/jobs?page=-1", "page", "greater than or equal to 1"),
+        ("/jobs?page=0", "page", "greater than or equal to 1"),
+        ("/jobs?limit=1e9", "limit", "must be a whole number"),
+        ("/jobs?limit=1000000000", "limit", "less than or equal to 100"),
+        ("/jobs?limit=" + "9" * 5000, "limit", "must be a whole number"),
+        ("/jobs?limit=１", "limit", "must be a whole number"),
+        ("/jobs?limit=1_0", "limit", "must be a whole number"),
+        ("/jobs?page=1&page=2", "page", "is there 2 times"),
+        ("/jobs?status=done", "status", "must be among"),
+        ("/stats?verbose=1", "verbose", "There is no field"),
+        ("/types?page=1", "page", "There is no field"),
+        ("/jobs/x/wait?timeout=301", "timeout", "less than or equal to 300"),
+        ("/jobs/x/errors?format=pdf", "format", "'json', 'csv' or 'xlsx'"),
+        ("/dead-letters?limit=0", "limit", "greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_argument_is_422_and_named(client, path, field, said):
+    """
+    Unknown, repeated, negative, huge and misspelled arguments are refused with their name, not ignored.
+    """
+    answer = client.get(path)
+    details = answer.json["error"]["details"]
+    assert (answer.status_code, details[0]["field"]) == (422, field)
+    assert said in details[0]["message"]
+
+
+def test_an_empty_argument_counts_as_left_out(client):
+    """
+    A form that sends all its fields finds what one finds that sends none.
+    """
+    assert client.get("/jobs?type=&status=&page=&limit=").json == client.get("/jobs").json
+
+
+@pytest.mark.parametrize("path", ["/jobs?type=%00", "/jobs?type=a%00b", "/dead-letters?page=%00"])
+def test_a_nul_in_an_argument_is_400(client, path):
+    """
+    No text may contain a NUL, in a query as little as in a body.
+    """
+    assert (client.get(path).status_code, client.get(path).json["error"]["code"]) == (400, "malformed")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"ids": ["a"], "ids": ["b"]}', "the field “ids” is there twice"),
+        ('{"ids": ["a"], "fail": {"a": [], "a": []}}', "the field “a” is there twice"),
+        ('{"ids": ["a"], "\\u0069ds": ["b"]}', "the field “ids” is there twice"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        ('{"ids": ["\\ud800"]}', "lone surrogate"),
+        ('{"ids": ["\\u0000"]}', "NUL"),
+        ('{"seconds": NaN}', "cannot be read as JSON"),
+    ],
+)
+def test_a_body_that_can_mean_anything_is_400(client, body, said):
+    """
+    A name that is there twice, a nesting without an end, half letters: 400, with what it is.
+    """
+    answer = client.call("POST", "/jobs/toy", data=body, content_type="application/json")
+    assert (answer.status_code, answer.json["error"]["code"]) == (400, "malformed")
+    assert said in answer.json["error"]["message"]

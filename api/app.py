@@ -72,8 +72,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     def keep(stream: IO[bytes], filename: str) -> str:
         return uploads.save(queue.files, stream, filename).id
 
+    @offloaded
+    def discard(upload_id: str) -> None:
+        uploads.discard(queue.files, upload_id)
+
     admin = create_admin_blueprint(
-        queue, authorize=gate, uploads=keep, links={"words": "/api/words", "logout": "/logout"}
+        queue, authorize=gate, uploads=keep, discard_upload=discard, links={"words": "/api/words", "logout": "/logout"}
     )
     admin.register_error_handler(SQLAlchemyError, words.on_database_error)
     app.register_blueprint(admin, url_prefix=BASE)

@@ -32,6 +32,7 @@ def create_admin_blueprint(
     *,
     authorize: Authorize,
     uploads: Uploads | None = None,
+    discard_upload: Callable[[str], None] | None = None,
     links: Mapping[str, str] | None = None,
     name: str = "vocaqueue",
 ) -> AdminBlueprint:
@@ -41,6 +42,7 @@ def create_admin_blueprint(
     Args:
         authorize: Says who makes a request; None is answered with 401, too low a role with 403.
         uploads: Keeps the file of a multipart request; None: files cannot be handed in here.
+        discard_upload: Throws the file of that upload id away; without it a dry run takes no file.
         links: Addresses outside this blueprint that the dashboard uses: `words`, `logout`.
         name: Another one for each further queue in the same application.
 
@@ -50,7 +52,8 @@ def create_admin_blueprint(
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
     blueprint.hub = Hub(queue)
     jobs.add_routes(blueprint, queue)
-    submission.add_routes(blueprint, queue, uploads)
+    files = None if uploads is None else submission.Files(uploads, discard_upload)
+    submission.add_routes(blueprint, queue, files)
     removal.add_routes(blueprint, queue)
     logs.add_routes(blueprint, queue)
     items.add_routes(blueprint, queue)

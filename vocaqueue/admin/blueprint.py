@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
+from ..errors import BadSettings
 from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
@@ -30,7 +31,7 @@ class AdminBlueprint(GuardedBlueprint):
 def create_admin_blueprint(
     queue: QueueManager,
     *,
-    authorize: Authorize,
+    authorize: Authorize | None = None,
     uploads: Uploads | None = None,
     discard_upload: Callable[[str], None] | None = None,
     links: Mapping[str, str] | None = None,
@@ -40,15 +41,20 @@ def create_admin_blueprint(
     The API, the stream and the dashboard (`/ui/`) of one queue, for `app.register_blueprint`.
 
     Args:
-        authorize: Says who makes a request; None is answered with 401, too low a role with 403.
+        authorize: Says who makes a request; None is answered with 401, too low a role with 403. It must be given.
         uploads: Keeps the file of a multipart request; None: files cannot be handed in here.
         discard_upload: Throws the file of that upload id away; without it a dry run takes no file.
         links: Addresses outside this blueprint that the dashboard uses: `words`, `logout`.
         name: Another one for each further queue in the same application.
 
     Raises:
-        BadSettings: `authorize` is no function.
+        BadSettings: `authorize` was forgotten, or is no function.
     """
+    if authorize is None:
+        raise BadSettings(
+            "create_admin_blueprint needs authorize=: a function that takes the request and returns an Identity, or "
+            "None for nobody. Without it everybody could do everything, so there is no default."
+        )
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
     blueprint.hub = Hub(queue)
     jobs.add_routes(blueprint, queue)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import copy_context
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -20,10 +21,12 @@ def off_loop(call: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R
         return call(*arguments, **options)
     import gevent
 
+    context = copy_context()  # who acts is known there too
+
     def caught() -> tuple[R | None, BaseException | None]:
         # The pool would print whatever passes through it, also what is only a bad request.
         try:
-            return call(*arguments, **options), None
+            return context.run(call, *arguments, **options), None
         except BaseException as error:
             return None, error
 

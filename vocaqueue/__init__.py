@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .actor import Actor, acting
 from .errors import (
     ArchiveUnavailable,
     BadRequest,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .store.events import Event
 
 __all__ = [
+    "Actor",
     "ArchiveUnavailable",
     "BadRequest",
     "BadSettings",
@@ -102,6 +104,7 @@ __all__ = [
     "UnknownType",
     "VocaqueueError",
     "WrongStatus",
+    "acting",
     "create_celery_app",
     "load_registry",
 ]

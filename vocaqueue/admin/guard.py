@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden, MethodNotAllowed, NotFound, Unauthorized
 from werkzeug.routing import RequestRedirect
 
+from ..actor import Actor, acting
 from ..errors import BadSettings
 from ..registry import JobParams
 from . import payloads, requests
@@ -119,7 +120,8 @@ class GuardedBlueprint(Blueprint):
                 if g.vocaqueue_identity is None:
                     raise Unauthorized("Sign in first, or send “Authorization: Bearer KEY”.")
                 require(operation.role)
-            return view(**arguments, **_read(operation))
+            with acting(actor()):
+                return view(**arguments, **_read(operation))
 
         guarded.vocaqueue_role = operation.role  # type: ignore[attr-defined]
         guarded.vocaqueue_operation = operation  # type: ignore[attr-defined]
@@ -146,6 +148,14 @@ def identity() -> Identity:
     """Whoever makes this request."""
     found: Identity = g.vocaqueue_identity
     return found
+
+
+def actor() -> Actor:
+    """Whoever makes this request, as the audit log names them; nobody's name where no identity is needed."""
+    known: Identity | None = g.get("vocaqueue_identity")
+    if known is None:
+        return Actor("", "", None, "http", request.remote_addr)
+    return Actor(known.id, known.name, known.role, "http", request.remote_addr)
 
 
 def require(role: str) -> None:

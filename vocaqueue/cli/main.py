@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from ..actor import acting, process_actor
 from ..errors import BadRequest, VocaqueueError
 from . import processes, reading, removal, steering, submission
 from .dead_letters import dead_letters
@@ -33,11 +34,13 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vocaqueue")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Bulk jobs that survive kill -9 and count every item once."""
     # As celery, flask and gunicorn do, so that VOCAQUEUE_JOB_TYPES finds the code of the folder it is run in.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+    ctx.with_resource(acting(process_actor("cli")))
 
 
 COMMANDS = (

@@ -3,7 +3,7 @@ The relay: a Celery event receiver that puts the life of workers and tasks into 
 
 Workers that come and go become events of the same stream as the jobs' own; task events go into a short stream beside
 it, for `/workers` and a job's timeline. Celery's events are not stored by the broker: what happens while no relay runs
-is not told later, and nothing else depends on it.
+is not told later, and nothing else depends on it. Beside it the process feeds the archive: see `archivist`.
 """
 
 from __future__ import annotations
@@ -15,37 +15,53 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from ..archive.database import Archive
 from ..registry import Registry
 from ..settings import Settings
 from ..store.ledger import Ledger
 from ..store.lock import Lock
 from .app import create_celery_app
+from .archivist import Archivist, Pass
 
 log = logging.getLogger(__name__)
 
 SILENT_S = 8.0  #: Celery's workers send a heartbeat every 2 s; one that misses four is offline
 TASK_EVENTS_KEPT = 10_000
+LOCK_S = 5.0
+
+
+def archive_passes(ledger: Ledger, archive: Archive) -> dict[str, Pass]:
+    """What the archivist does, by name."""
+    return {}
 
 
 class Relay:
     def __init__(self, settings: Settings, job_types: Registry) -> None:
         self.ledger = Ledger(settings)
         self.app = create_celery_app(settings, job_types)
-        self.lock = Lock(self.ledger, "relay", length_s=5.0)
+        self.lock = Lock(self.ledger, "relay", length_s=LOCK_S)
+        self.archive = Archive(settings.database_url)
+        self._ours_until = 0.0
+        self.archivist = Archivist(
+            self.ledger, archive_passes(self.ledger, self.archive), lambda: time.monotonic() < self._ours_until
+        )
         self.workers: dict[str, dict[str, Any]] = {}
         self._written: dict[str, float] = {}
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Until told to stop; a broker or ledger that is away is waited for."""
+        self.archivist.start()
         while not is_stopping():
             try:
-                if self.lock.keep():
+                if self._keep():
                     self._receive(is_stopping)
                 else:
                     time.sleep(1.0)
             except Exception as error:
                 log.warning("the relay starts again: %s", error)
                 time.sleep(1.0)
+        self.archivist.stop()
+        self.archive.close()
         try:
             self.lock.leave()
         except Exception as error:
@@ -63,8 +79,15 @@ class Relay:
                     self.notice_silence()
                     if time.monotonic() - kept > 1.5:
                         kept = time.monotonic()
-                        if not self.lock.keep():
+                        if not self._keep():
                             return
+
+    def _keep(self) -> bool:
+        """Take the lock or hold it; answers whether this process is at work."""
+        asked = time.monotonic()
+        is_ours = self.lock.keep()
+        self._ours_until = asked + LOCK_S if is_ours else 0.0
+        return is_ours
 
     def on_event(self, event: dict[str, Any]) -> None:
         group = event["type"].partition("-")[0]

@@ -79,6 +79,7 @@ KEYS: dict[str, str] = {
     # Kept by workers and the relay
     "slots": "slots:",  # <type>  hash  worker -> "slots:when it said so"
     "workers": "workers",  # hash  worker -> JSON of what the relay knows of it
+    "archivist": "archivist",  # hash  pass -> JSON {at, error, failures}: how the archive's feeding goes
     "task_events": "task-events",  # stream  task-received, -started, -succeeded … from Celery, short
     "lock": "lock:",  # relay, reconciler  string  token of the one at work
     "gone": "gone:",  # <id>  string  a job that was removed while a ticket of it may still be on its way; an hour

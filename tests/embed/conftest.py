@@ -20,7 +20,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Enviro
     return Environment(tmp_path_factory.mktemp("environment"), wheel, ["vocaqueue[admin]"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def shop(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """The example's whole system: its web process, and a worker, a reconciler and a relay for each branch."""
     made = Shop(environment, tmp_path_factory.mktemp("shop") / "app")

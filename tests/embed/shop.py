@@ -62,6 +62,24 @@ class Shop:
         script = str(self.environment.folder / "bin" / "vocaqueue")
         return self.run(script, *words, status=status, VOCAQUEUE_NAMESPACE=branch)
 
+    def commands(self, words: list[list[str]], branches: list[str]) -> list[str]:
+        """The output of several commands, each of its branch, in one process: a start takes a second."""
+        code = """
+import json, os, sys
+from click.testing import CliRunner
+from vocaqueue.cli.main import main
+said = []
+for branch, words in json.loads(sys.argv[1]):
+    os.environ["VOCAQUEUE_NAMESPACE"] = branch
+    ran = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert ran.exit_code == 0, ran.output
+    said.append(ran.stdout)
+print(json.dumps(said))
+"""
+        pairs = json.dumps(list(zip(branches, words, strict=True)))
+        said: list[str] = json.loads(self.run("-c", code, pairs))
+        return said
+
     def person(self, login: str | None) -> Person:
         return Person(self, login)
 

@@ -107,6 +107,15 @@ def test_submit_once_alone_and_by_a_time(cli) -> None:
     assert job_id in other.stderr
 
 
+def test_job_types_that_are_not_there_are_a_sentence(cli, monkeypatch) -> None:
+    """It names the variable and the module."""
+    monkeypatch.setenv("VOCAQUEUE_JOB_TYPES", "nowhere.job_types:JOB_TYPES")
+    ran = cli("jobs")
+    assert ran.exit_code == 1
+    assert "VOCAQUEUE_JOB_TYPES" in ran.stderr
+    assert "there is no module 'nowhere' here" in ran.stderr
+
+
 def test_a_dry_run_says_what_it_would_come_to(cli) -> None:
     """In words, with what stands in its way, and as JSON; wrong parameters are refused; no job is made."""
     asked = ("submit", "toy", "-p", 'ids=["a", "b"]', "--dry-run")

@@ -210,10 +210,18 @@ def load_object(dotted: str) -> Any:
 
 
 def load_registry(dotted_names: str) -> Registry:
-    """A registry of the tuples behind `VOCAQUEUE_JOB_TYPES`: dotted names, by comma."""
+    """
+    A registry of the tuples behind `VOCAQUEUE_JOB_TYPES`: dotted names, by comma.
+
+    Raises:
+        BadSettings: One of them is not there, or is something else.
+    """
     found: list[JobType] = []
     for dotted in filter(None, (part.strip() for part in dotted_names.split(","))):
-        loaded = load_object(dotted)
+        try:
+            loaded = load_object(dotted)
+        except BadSettings as error:
+            raise BadSettings(f"VOCAQUEUE_JOB_TYPES names the tuples of job types, and {error}.") from error
         entries = (loaded,) if isinstance(loaded, JobType) else tuple(loaded)
         for entry in entries:
             if not isinstance(entry, JobType):

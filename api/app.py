@@ -6,18 +6,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from flask import Flask, Response, redirect, url_for
+from flask import Flask, Response, request
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from vocaqueue import JobParams, JobType, Prepared, QueueManager, Settings, load_registry
 from vocaqueue.admin import AdminBlueprint, create_admin_blueprint, payloads
-from vocaqueue.admin.page import CSP
+from vocaqueue.admin.headers import secure
 from vocaqueue.settings import read_or_make_secret
 from workers import uploads
 from workers.words import database
 
 from . import health, sign_in, words
-from .identity import Gate, set_up_sessions
+from .cookies import set_up_cookies
+from .cors import allow_origins
+from .identity import Gate
 from .offload import off_loop, offloaded
 
 BASE = "/api/admin/queue"
@@ -60,12 +63,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.from_env()
     database.use(settings.database_url)
     queue = WebQueue(settings, load_registry(settings.job_types))
-    gate = Gate(read_or_make_secret("admin.key", "VOCAQUEUE_ADMIN_KEY"), settings.namespace)
+    secret = read_or_make_secret("secret.key", "VOCAQUEUE_SECRET_KEY")
+    gate = Gate(queue, read_or_make_secret("admin.key", "VOCAQUEUE_ADMIN_KEY"), secret)
 
     app = Flask("api", static_folder=None)
     app.url_map.merge_slashes = False
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    set_up_sessions(app, read_or_make_secret("secret.key", "VOCAQUEUE_SECRET_KEY"), settings.namespace)
+    set_up_cookies(app, secret, settings.namespace)
     app.config["MAX_CONTENT_LENGTH"] = 1024**2
 
     @offloaded
@@ -76,8 +80,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     def discard(upload_id: str) -> None:
         uploads.discard(queue.files, upload_id)
 
+    links = {"words": "/api/words", "login": "/login", "logout": "/logout"}
     admin = create_admin_blueprint(
-        queue, authorize=gate, uploads=keep, discard_upload=discard, links={"words": "/api/words", "logout": "/logout"}
+        queue, authorize=gate, uploads=keep, discard_upload=discard, links=links, keys=queue.keys
     )
     admin.register_error_handler(SQLAlchemyError, words.on_database_error)
     app.register_blueprint(admin, url_prefix=BASE)
@@ -87,21 +92,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["vocaqueue"] = Service(queue, admin)
     payloads.handle_errors(app)
     app.after_request(_headers)
-
-    @app.get("/")
-    def home() -> Any:
-        return redirect(url_for("vocaqueue.dashboard"), 303)
-
+    allow_origins(app, settings.cors_origins)
+    if hops := settings.trusted_proxies:
+        # Only what each proxy adds to, or the nearest one sets. Not the host: a proxy passes on X-Forwarded-Host as the
+        # client sent it unless told otherwise.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=1, x_host=0)  # type: ignore[method-assign]
     return app
 
 
 def _headers(response: Response) -> Response:
-    for name, value in (
-        ("Content-Security-Policy", CSP),
-        ("X-Content-Type-Options", "nosniff"),
-        ("X-Frame-Options", "DENY"),
-        ("Referrer-Policy", "same-origin"),
-        ("Cache-Control", "no-store"),
-    ):
-        response.headers.setdefault(name, value)
-    return response
+    response.headers.setdefault("Cache-Control", "no-store")
+    if request.is_secure:  # of this host alone, for a year; its other names are not ours to decide
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return secure(response)

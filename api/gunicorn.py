@@ -20,6 +20,9 @@ timeout = 60
 graceful_timeout = 5
 keepalive = 5
 control_socket_disable = True
+# Which proxies are trusted is said once, by VOCAQUEUE_TRUSTED_PROXIES; gunicorn would trust whoever is on this machine.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
 loglevel = "warning"
 proc_name = "vocaqueue-web"
 

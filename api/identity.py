@@ -1,80 +1,159 @@
-"""Who makes a request: an admin key, or the session that a one-time link began."""
+"""Who makes a request: the admin key, an API key, or the session that one of them or a one-time link began."""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-from datetime import timedelta
-from urllib.parse import urlsplit
+import time
+from dataclasses import dataclass
+from typing import Any
 
-from flask import Flask, Request, request, session
-from flask.sessions import SecureCookieSessionInterface
-from werkzeug.exceptions import Forbidden
+from flask import Request, session
+from werkzeug.exceptions import TooManyRequests
 
+from vocaqueue import KeyRefused, QueueManager, StoreUnavailable
 from vocaqueue.admin import Identity
 from vocaqueue.admin.guard import ROLES
+from vocaqueue.settings import SHORT_SECRET
+from vocaqueue.store.attempts import Attempts, Bucket
+from vocaqueue.store.sessions import Sessions
 
-SESSION_DAYS = 14
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
-BODIES = frozenset({"application/json", "multipart/form-data"})
+from .cookies import SESSION_DAYS
+from .origin import READS, address_of, check_change
+
+#: Wrong keys that one address may send; a right one is never refused for them.
+WRONG_KEYS = Bucket("key", 30, 2.0)
 
 
-class _Sessions(SecureCookieSessionInterface):
-    def get_cookie_secure(self, app: Flask) -> bool:
-        return request.is_secure
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Somebody whose key was right, and what a session of theirs depends on."""
 
-
-def set_up_sessions(app: Flask, secret: str, namespace: str) -> None:
-    """Signed cookies that scripts cannot read; one name per namespace, for a host's ports share their cookies."""
-    app.secret_key = secret
-    app.session_interface = _Sessions()
-    app.config.update(
-        SESSION_COOKIE_NAME=f"vocaqueue-{namespace}",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=timedelta(days=SESSION_DAYS),
-    )
+    identity: Identity
+    key_id: str | None = None  #: of an API key: the session ends with it
+    admin_mark: str | None = None  #: of the admin key: the session ends when that is changed
 
 
 class Gate:
     """The `authorize` of this service."""
 
-    def __init__(self, admin_key: str, namespace: str) -> None:
-        self._key = admin_key.encode()
-        self._namespace = namespace
+    def __init__(self, queue: QueueManager, admin_key: str, secret: str) -> None:
+        self._keys, self._namespace = queue.keys, queue.settings.namespace
+        self._admin_key, self._secret = admin_key.strip().encode(), secret.encode()
+        self.sessions, self.attempts = Sessions(queue.ledger), Attempts(queue.ledger)
 
     def __call__(self, request: Request) -> Identity | None:
-        """Raises Forbidden for a changing call by cookie that another site may have caused."""
+        """
+        Raises:
+            KeyRefused: A key or a session that opens nothing any more, and why.
+            TooManyRequests: Many wrong keys came from this address.
+            Forbidden: A changing call by cookie that another site may have caused.
+            KeysUnavailable, StoreUnavailable: It is not known now.
+        """
         if "Authorization" in request.headers:  # whoever shows a key means the key
-            return self._by_key(request.headers["Authorization"])
+            return self._by_header(request)
         found = self.signed_in()
         if found and request.method not in READS:
-            _same_origin(request)
+            check_change(request, found.csrf_token or "")
         return found
 
-    def sign_in(self, role: str) -> None:
-        session.clear()
+    # Keys
+
+    def enter(self, text: str) -> Entry:
+        """Whose key this is. Raises KeyRefused, KeysUnavailable."""
+        if hmac.compare_digest(text.encode(errors="replace"), self._admin_key):
+            return Entry(Identity("admin-key", "Admin key", "admin", via="key"), admin_mark=self._admin_mark())
+        key = self._keys.verify(text)
+        return Entry(Identity.of_key(key), key_id=key.id)
+
+    def _by_header(self, request: Request) -> Identity | None:
+        scheme, _, text = request.headers["Authorization"].partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        bucket = [(WRONG_KEYS, address_of(request))]
+        try:
+            entry = self.enter(text.strip())
+        except KeyRefused:
+            self._refuse(self._tries(self.attempts.take, bucket))
+            raise
+        if entry.admin_mark and len(self._admin_key) < SHORT_SECRET:  # it might be guessed
+            self._refuse(self._tries(self.attempts.wait_s, bucket))
+        return entry.identity
+
+    @staticmethod
+    def _tries(ask: Any, bucket: Any) -> int:
+        try:
+            wait_s: int = ask(bucket)
+            return wait_s
+        except StoreUnavailable:  # nothing can be counted, and little can be done without the job store
+            return 0
+
+    @staticmethod
+    def _refuse(wait_s: int) -> None:
+        if wait_s:
+            raise TooManyRequests("Too many wrong keys came from this address; wait a little.", retry_after=wait_s)
+
+    # Sessions
+
+    def sign_in(self, entry: Entry) -> None:
+        """
+        Begin a session under a new id; one that this browser had is over.
+
+        Raises:
+            StoreUnavailable
+        """
+        who, now_ms = entry.identity, _clock_ms()
+        until_ms = now_ms + SESSION_DAYS * 86_400_000
+        until_ms = min(until_ms, who.expires_at_ms or until_ms)
+        says = {"id": who.id, "name": who.name, "role": who.role, "until": until_ms}
+        says |= {"key": entry.key_id, "admin": entry.admin_mark}
+        new = self.sessions.begin(says, max(1, (until_ms - now_ms) // 1000))
+        self.sign_out()
         session.permanent = True
-        session.update(id="admin", name="Admin", role=role, namespace=self._namespace)
+        session.update(sid=new, namespace=self._namespace)
+
+    def sign_in_by_link(self, role: str) -> None:
+        """Raises StoreUnavailable."""
+        self.sign_in(Entry(Identity("admin", "Admin", role)))
+
+    def sign_out(self) -> None:
+        """End this browser's session, and every copy of its cookie. Raises StoreUnavailable: it goes on."""
+        if session_id := self._session_id():
+            self.sessions.end(session_id)
+        session.clear()
 
     def signed_in(self) -> Identity | None:
-        """Whoever the session is of."""
-        role = session.get("role")
-        if role not in ROLES or session.get("namespace") != self._namespace:
+        """
+        Whoever this browser's session is of.
+
+        Raises:
+            KeyRefused: Its key has ended.
+            KeysUnavailable, StoreUnavailable
+        """
+        session_id = self._session_id()
+        says = self.sessions.get(session_id) if session_id else None
+        if says is None or session_id is None or says["until"] <= _clock_ms() or says["role"] not in ROLES:
             return None
-        return Identity(str(session.get("id")), str(session.get("name")), role)
-
-    def _by_key(self, header: str) -> Identity | None:
-        scheme, _, key = header.partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(key.strip().encode(errors="replace"), self._key):
+        if says["admin"] and not hmac.compare_digest(says["admin"], self._admin_mark()):
             return None
-        return Identity("admin-key", "Admin key", "admin")
+        if says["key"]:
+            self._keys.current(says["key"])
+        return Identity(
+            says["id"], says["name"], says["role"], via="session", expires_at_ms=says["until"],
+            csrf_token=self._mark("csrf", session_id),
+        )  # fmt: skip
+
+    def _session_id(self) -> str | None:
+        found = session.get("sid")
+        return found if isinstance(found, str) and session.get("namespace") == self._namespace else None
+
+    def _admin_mark(self) -> str:
+        return self._mark("admin-key", self._admin_key.decode(errors="replace"))
+
+    def _mark(self, what: str, of: str) -> str:
+        """Tells whether two are the same, and nothing else."""
+        return hmac.new(self._secret, f"{what}:{self._namespace}:{of}".encode(), hashlib.sha256).hexdigest()
 
 
-def _same_origin(request: Request) -> None:
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    same = site == "same-origin" if site else bool(origin) and urlsplit(origin).netloc == request.host
-    if not same:
-        raise Forbidden("A change by session cookie must come from this site's own page; programs use a key.")
-    if request.mimetype not in BODIES:
-        raise Forbidden("A change by session cookie needs a JSON or multipart body; send at least {} as JSON.")
+def _clock_ms() -> int:
+    return time.time_ns() // 1_000_000

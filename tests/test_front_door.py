@@ -59,3 +59,14 @@ def test_locked_packages_have_hashes_and_no_address() -> None:
         text = lock.read_text()
         assert "://" not in text
         assert len(re.findall(r"^[a-z0-9].*==", text, re.M)) <= text.count("--hash=sha256:")
+
+
+def test_every_setting_is_documented_and_shown() -> None:
+    """Each name that is read from the environment is in docs/settings.md, and in what `doctor` prints."""
+    from vocaqueue.cli.doctor import FIELDS
+    from vocaqueue.settings import NAMES, SECRETS
+
+    page = (ROOT / "docs" / "settings.md").read_text()
+    for name in (*NAMES, *SECRETS):
+        assert f"`{name}`" in page, name
+    assert set(NAMES) - set(FIELDS) == {"REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB"}

@@ -42,6 +42,16 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(tmp_path, monkeypatch) -
         ({"REDIS_URL": "localhost"}, "REDIS_URL='localhost' is no URL"),
         ({"VOCAQUEUE_NAMESPACE": "a b"}, "VOCAQUEUE_NAMESPACE='a b' must be"),
         ({"VOCAQUEUE_TIME_ZONE": "KST"}, "VOCAQUEUE_TIME_ZONE='KST' is no time zone"),
+        ({"VOCAQUEUE_TRUSTED_PROXIES": "-1"}, "VOCAQUEUE_TRUSTED_PROXIES=-1 must be 0 to 10"),
+        ({"VOCAQUEUE_TRUSTED_PROXIES": "all"}, "VOCAQUEUE_TRUSTED_PROXIES='all' must be a whole number"),
+        *(
+            ({"VOCAQUEUE_CORS_ORIGINS": f"https://good.example, {wrong}"}, "VOCAQUEUE_CORS_ORIGINS: '.*' is no origin")
+            for wrong in (
+                *("*", "null", "example.com", "https://*.example.com", "https://a.example/", "https://a.example/x"),
+                *("https://A.example", "https://a.example:443", "http://a.example:80", "ftp://a.example"),
+                *("https://me@a.example", "https://", "https://a.example?x", "https://a.example:x"),
+            )
+        ),
         ({"VOCAQUEUE_SAMPLE": "maybe"}, "VOCAQUEUE_SAMPLE='maybe' must be on or off"),
     ],
 )
@@ -50,3 +60,15 @@ def test_nonsense_is_refused_by_name(env, says, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BadSettings, match=says):
         Settings.from_env(env)
+
+
+def test_origins_are_a_list(tmp_path, monkeypatch) -> None:
+    """By commas, with or without spaces."""
+    monkeypatch.chdir(tmp_path)
+    env = {
+        "VOCAQUEUE_CORS_ORIGINS": "https://a.example,http://localhost:3000, https://b.example:8443,http://[::1]:3000"
+    }
+    assert Settings.from_env(env).cors_origins == (
+        "https://a.example", "http://localhost:3000", "https://b.example:8443", "http://[::1]:3000",
+    )  # fmt: skip
+    assert Settings.from_env({"VOCAQUEUE_CORS_ORIGINS": ""}).cors_origins == ()

@@ -15,10 +15,13 @@ Every error that vocaqueue raises on purpose.
     │   ├── NotInBin           no such job in the bin, or not any more
     │   └── JobRemoved         … and it is the one that an idempotency key stands for
     ├── ScheduleNotFound       no such schedule
+    ├── KeyNotFound            no such API key
+    ├── KeyRefused             an API key that opens nothing
     ├── WrongStatus            the job's status does not allow it
     ├── NotSupported           known, but not part of this version
     ├── StoreUnavailable       Redis/Valkey is away, or refuses to write
     ├── ArchiveUnavailable     the database of DATABASE_URL is away, or refuses to write
+    │   └── KeysUnavailable    … and so an API key cannot be looked up
     └── JobEnded               raised by `Job.wait`
         ├── JobFailed
         └── JobCancelled
@@ -157,6 +160,29 @@ class ScheduleNotFound(VocaqueueError):
         super().__init__(f"There is no schedule “{schedule_id}”.")
 
 
+class KeyNotFound(VocaqueueError):
+    code = "key_not_found"
+
+    def __init__(self, key_id: str) -> None:
+        self.key_id = key_id
+        super().__init__(f"There is no API key “{key_id}”; GET /keys and `vocaqueue keys` list them.")
+
+
+class KeyRefused(VocaqueueError):
+    """
+    An API key that opens nothing; the message says why.
+
+    That it was revoked or has expired is said only to who holds its secret: to everybody else each id looks the same,
+    so nobody learns which ids there are.
+    """
+
+    code = "no_identity"
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason  #: incomplete, mistyped, unknown, revoked, expired
+        super().__init__(message)
+
+
 class WrongStatus(VocaqueueError):
     code = "wrong_status"
 
@@ -185,10 +211,24 @@ class ArchiveUnavailable(VocaqueueError):
     code = "archive_unavailable"
 
     def __init__(self, reason: str) -> None:
+        self.reason: str | None = reason
         super().__init__(
             f"The database of the bin (DATABASE_URL) cannot be used: {reason}. Nothing was lost; what was removed "
             "before is in the bin. Mend it or make room, and do it again; or skip the bin, which removes jobs for good."
         )
+
+
+class KeysUnavailable(ArchiveUnavailable):
+    """Without a reason it is said to somebody who is not known yet, and so it names no address."""
+
+    def __init__(self, reason: str | None = None) -> None:
+        what = "The database that keeps the API keys (DATABASE_URL)"
+        if reason is None:
+            message = f"{what} does not answer; try again in a few seconds. The admin key works meanwhile."
+        else:
+            message = f"{what} cannot be used: {reason}. Nothing was changed; mend it or make room, and do it again."
+        self.reason = reason
+        VocaqueueError.__init__(self, message)
 
 
 class JobEnded(VocaqueueError):

@@ -16,13 +16,19 @@ from .errors import BadSettings
 from .timing import is_zone
 
 VAR = Path("var")
+MOST_PROXIES = 10
 
 #: Every name that `Settings.from_env` reads, in the order of the contract.
 NAMES = (
     "REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB", "CELERY_BROKER_URL", "VOCAQUEUE_JOB_TYPES",
     "DATABASE_URL", "STORAGE_URL", "PORT", "HOST", "VOCAQUEUE_NAMESPACE", "VOCAQUEUE_TIME_ZONE", "VOCAQUEUE_SAMPLE",
-    "VOCAQUEUE_SSE_HEARTBEAT", "FLOWER_PORT",
+    "VOCAQUEUE_SSE_HEARTBEAT", "FLOWER_PORT", "VOCAQUEUE_TRUSTED_PROXIES", "VOCAQUEUE_CORS_ORIGINS",
 )  # fmt: skip
+
+
+#: Name in the environment -> file under `var/` where it is kept when it is not set there.
+SECRETS = {"VOCAQUEUE_ADMIN_KEY": "admin.key", "VOCAQUEUE_SECRET_KEY": "secret.key"}
+SHORT_SECRET = 20  #: characters; somebody might guess one below that
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +51,8 @@ class Settings:
     sse_heartbeat_s: float = 15.0
     flower_port: int = 5555
     sample: bool = True
+    trusted_proxies: int = 0  #: proxies of ours before the web process, whose X-Forwarded-For and -Proto count
+    cors_origins: tuple[str, ...] = ()  #: other sites whose pages may use the API
     embedded: bool = False  #: the Redis behind `redis_url` is ours to start and stop
     origin: Mapping[str, str] = field(default_factory=dict, compare=False)
 
@@ -65,6 +73,13 @@ class Settings:
             raise BadSettings(f"VOCAQUEUE_TIME_ZONE={self.time_zone!r} is no time zone; write it like Asia/Seoul")
         if not 0 < self.port < 65536:
             raise BadSettings(f"PORT={self.port} must be between 1 and 65535")
+        if not 0 <= self.trusted_proxies <= MOST_PROXIES:
+            raise BadSettings(
+                f"VOCAQUEUE_TRUSTED_PROXIES={self.trusted_proxies} must be 0 to {MOST_PROXIES}: how many proxies of "
+                "yours a request passes"
+            )
+        for origin in self.cors_origins:
+            _check_origin(origin)
         for name, url in (("REDIS_URL", self.redis_url), ("CELERY_BROKER_URL", self.broker_url)):
             if "://" not in url:
                 raise BadSettings(f"{name}={mask(url)!r} is no URL; write it like redis://127.0.0.1:6379/0")
@@ -91,6 +106,10 @@ class Settings:
             sse_heartbeat_s=_number(env, "VOCAQUEUE_SSE_HEARTBEAT", int(cls.sse_heartbeat_s)),
             flower_port=_number(env, "FLOWER_PORT", cls.flower_port),
             time_zone=env.get("VOCAQUEUE_TIME_ZONE") or cls.time_zone,
+            trusted_proxies=_number(env, "VOCAQUEUE_TRUSTED_PROXIES", cls.trusted_proxies),
+            cors_origins=tuple(
+                part.strip() for part in env.get("VOCAQUEUE_CORS_ORIGINS", "").split(",") if part.strip()
+            ),
             sample=_switch(env, "VOCAQUEUE_SAMPLE", default=True),
             embedded=embedded,
             origin=origin,
@@ -136,6 +155,16 @@ def read_or_make_secret(name: str, environ_name: str, environ: Mapping[str, str]
     return path.read_text().strip()
 
 
+def origin_of_secret(environ_name: str, environ: Mapping[str, str] | None = None) -> str:
+    """Where `read_or_make_secret` gets it from; makes none."""
+    given = os.environ if environ is None else environ
+    env, _ = _with_dotenv(given)
+    if env.get(environ_name):
+        return "environment" if given.get(environ_name) else ".env"
+    path = VAR / SECRETS[environ_name]
+    return str(path) if path.exists() else "made at the first start"
+
+
 def mask(url: str) -> str:
     """The URL without its password."""
     parts = urlsplit(url)
@@ -143,6 +172,16 @@ def mask(url: str) -> str:
         return url
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+
+
+def _check_origin(origin: str) -> None:
+    """As a browser spells it: what is spelled in another way would match nothing, and nobody would know why."""
+    match = re.fullmatch(r"(https?)://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?", origin)
+    if not match or match[2] == {"http": ":80", "https": ":443"}[match[1]]:
+        raise BadSettings(
+            f"VOCAQUEUE_CORS_ORIGINS: {origin!r} is no origin. Write each in full, as https://admin.example.com or "
+            "http://localhost:3000: in small letters, without a path, a star or the usual port"
+        )
 
 
 def _with_dotenv(environ: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -25,7 +25,14 @@ async function begin(): Promise<void> {
   }
 }
 
-function signedOut(): void {
+// A session that ended while the page was open leads to the sign-in page and back; where there is none, the page says so.
+function signedOut(login?: string): void {
+  if (login) {
+    const there = new URL(login, location.href);
+    there.searchParams.set("next", location.pathname + location.search + location.hash);
+    location.assign(there);
+    return;
+  }
   fill(app, h("main", { class: "notice" }, h("h1", {}, t("signInTitle")), h("p", {}, t("signIn")), h("p", {}, h("code", {}, "make start"))));
 }
 
@@ -50,7 +57,7 @@ class Dashboard {
   run(): void {
     fill(app,
       h("header", { class: "top" }, h("h1", {}, "vocaqueue"), this.liveness,
-        this.me.links.logout && this.me.id !== "admin-key" ? h("button", { class: "plain", onclick: () => void post(this.me.links.logout!).then(signedOut) }, t("signOut")) : null),
+        this.me.links.logout && this.me.via === "session" ? h("button", { class: "plain", onclick: () => void post(this.me.links.logout!).then(() => this.signedOut()) }, t("signOut")) : null),
       h("main", {}, this.tiles, submitPanel(this.types, this.me), h("h2", {}, t("jobs")), this.list.element, this.more),
       this.detail.element);
     addEventListener("hashchange", () => this.route());
@@ -62,8 +69,12 @@ class Dashboard {
     follow((name, data) => this.hear(name, data), (isLive) => this.showLive(isLive), () => {
       // The server refused the stream: not signed in any more, or away altogether.
       call<Me>("/me").then(() => setTimeout(() => this.listen(), 3000), (error: ApiError) =>
-        error.status === 401 ? signedOut() : setTimeout(() => this.listen(), 3000));
+        error.status === 401 ? this.signedOut() : setTimeout(() => this.listen(), 3000));
     });
+  }
+
+  private signedOut(): void {
+    signedOut(this.me.links.login);
   }
 
   private route(): void {
@@ -99,7 +110,7 @@ class Dashboard {
       this.list.show(page.items);
       this.more.hidden = page.total <= page.items.length || this.limit >= 100;
     } catch (error) {
-      if ((error as ApiError).status === 401) signedOut();
+      if ((error as ApiError).status === 401) this.signedOut();
       else setTimeout(() => this.soon(), 3000);
     } finally {
       this.isReading = false;

@@ -16,7 +16,7 @@ export interface Job {
 }
 export type Stats = Record<Status, number> & { isPaused: boolean };
 export interface Page<T> { items: T[]; page: number; limit: number; total: number; totalPages: number }
-export interface Me { id: string; name: string; role: "viewer" | "operator" | "admin"; links: { words?: string; logout?: string } }
+export interface Me { id: string; name: string; role: "viewer" | "operator" | "admin"; via: string; links: { words?: string; login?: string; logout?: string } }
 export interface JobType { name: string; role: Me["role"]; params: { properties: Record<string, unknown> } }
 export interface Picture { style: string; styleApplied: string; size: string; version: number; jobId: string | null }
 export interface WordRow { id: string; word: string; meaning: string; pos: string; level: string; contents: Record<string, string>; images: Picture[] }

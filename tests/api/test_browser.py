@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.cookiejar
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +51,15 @@ class Web:
 
     def link(self) -> str:
         return f"{self.url}/login?token={Logins(self.system.queue.ledger).issue('admin')}"
+
+    def stream(self, header: str) -> socket.socket:
+        """An open stream, after its first event."""
+        stream = socket.create_connection(("127.0.0.1", self.port))
+        stream.sendall(f"GET /api/admin/queue/events HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+        received = b""
+        while b"queue-stats" not in received:
+            received += stream.recv(65536)
+        return stream
 
     def _answers(self) -> bool:
         try:
@@ -115,18 +126,103 @@ def test_a_person_signs_in_and_watches_a_job(web: Web, tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.browser
+@needs_chromium
+def test_a_person_signs_in_with_a_key(web: Web):
+    """
+    Without scripts too: led to the form, told of a wrong key in Korean, led back to the very job; revoked, led out.
+    """
+    from playwright.sync_api import expect, sync_playwright
+
+    assert CHROMIUM, "Chromium is missing: run `make ci-deps`"
+    made = web.system.queue.keys.make("민아", "viewer")
+    job = web.system.queue.add(Toy(ids=("a",)), name="Linked to")
+    there = f"{web.url}/api/admin/queue/ui/#{job.id}"
+    with sync_playwright() as play:
+        options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=options)
+        plain = browser.new_context(locale="ko-KR", java_script_enabled=False).new_page()
+        plain.goto(there)
+        plain.get_by_label("키", exact=True).fill("vqk_wrong")
+        plain.keyboard.press("Enter")
+        expect(plain.get_by_role("alert")).to_contain_text("알 수 없는 키")
+        plain.get_by_role("link", name="English").click()
+        plain.get_by_label("Key", exact=True).fill(made.text)
+        plain.get_by_role("button", name="Sign in").click()
+        plain.wait_for_url(f"{web.url}/api/admin/queue/ui/**")
+
+        page = browser.new_context(locale="en-US").new_page()
+        page.goto(there)
+        page.get_by_label("Key", exact=True).fill(made.text)
+        page.keyboard.press("Enter")
+        expect(page.locator("dialog h2")).to_have_text("Linked to")
+        assert page.url == there
+        page.keyboard.press("Escape")
+        web.system.queue.keys.revoke(made.key.id)
+
+        def is_out() -> bool:  # the next thing that the page asks for
+            page.locator(".tile.failed").click()
+            page.wait_for_timeout(300)
+            return "/login" in page.url
+
+        until(is_out, 20)
+        expect(page.get_by_label("Key", exact=True)).to_be_visible()
+        assert "/login?next=" in page.url
+        browser.close()
+
+
+@pytest.mark.slow
+def test_a_stream_ends_with_its_key_and_its_session(web: Web):
+    """
+    Under gunicorn, within half a minute of its key being revoked or its session signed out, an open stream ends.
+    """
+    revoked = web.system.queue.keys.make("n", "viewer")
+    stays = web.system.queue.keys.make("n", "viewer")
+    browser = http.cookiejar.CookieJar()
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(browser))
+    opener.open(web.link()).read()
+    cookie = "; ".join(f"{one.name}={one.value}" for one in browser)
+    streams = {
+        name: web.stream(header)
+        for name, header in {
+            "revoked": f"Authorization: Bearer {revoked.text}",
+            "signed out": f"Cookie: {cookie}",
+            "stays": f"Authorization: Bearer {stays.text}",
+        }.items()
+    }
+    web.system.queue.keys.revoke(revoked.key.id)
+    out = urllib.request.Request(
+        f"{web.url}/logout", b"{}", {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+    )
+    opener.open(out).read()
+    begun = time.monotonic()
+    for name in ("revoked", "signed out"):
+        while streams[name].recv(65536):
+            assert time.monotonic() - begun < 30
+    streams["stays"].settimeout(5)
+    assert b"heartbeat" in streams["stays"].recv(65536)
+    for stream in streams.values():
+        stream.close()
+
+
+@pytest.mark.slow
+def test_a_stranger_on_this_machine_is_no_proxy(web: Web):
+    """
+    Gunicorn itself takes no word of a client on TLS or addresses, and does not tell its version.
+    """
+    asked = urllib.request.Request(f"{web.url}/login", headers={"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "on"})
+    with urllib.request.urlopen(asked) as answer:
+        assert "Secure" not in answer.headers["Set-Cookie"]
+        assert "Strict-Transport-Security" not in answer.headers
+        assert not any(letter.isdigit() for letter in answer.headers["Server"])
+
+
+@pytest.mark.slow
 def test_open_streams_do_not_hold_up_a_stop(web: Web):
     """
     Told to stop, the web process ends within seconds although clients follow its streams.
     """
-    streams = []
-    for _ in range(5):
-        stream = socket.create_connection(("127.0.0.1", web.port))
-        stream.sendall(b"GET /api/admin/queue/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n\r\n")
-        streams.append(stream)
-        received = b""
-        while b"queue-stats" not in received:
-            received += stream.recv(65536)
+    streams = [web.stream("Authorization: Bearer key") for _ in range(5)]
     begun = time.monotonic()
     web.process.send_signal(signal.SIGTERM)
     web.process.wait(timeout=15)

@@ -7,11 +7,13 @@ from typing import IO, TYPE_CHECKING
 
 from ..errors import BadSettings
 from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
+from . import keys as key_routes
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
 from .stream import EventsBlueprint
 
 if TYPE_CHECKING:
+    from ..engine.keys import KeyStore
     from ..engine.queue import QueueManager
 
 #: Keeps a file that somebody hands in, and answers its upload id.
@@ -35,6 +37,7 @@ def create_admin_blueprint(
     uploads: Uploads | None = None,
     discard_upload: Callable[[str], None] | None = None,
     links: Mapping[str, str] | None = None,
+    keys: KeyStore | None = None,
     name: str = "vocaqueue",
 ) -> AdminBlueprint:
     """
@@ -44,7 +47,9 @@ def create_admin_blueprint(
         authorize: Says who makes a request; None is answered with 401, too low a role with 403. It must be given.
         uploads: Keeps the file of a multipart request; None: files cannot be handed in here.
         discard_upload: Throws the file of that upload id away; without it a dry run takes no file.
-        links: Addresses outside this blueprint that the dashboard uses: `words`, `logout`.
+        links: Addresses outside this blueprint that the dashboard uses: `words`, `logout`, and `login`, to which
+            it leads a browser that is not signed in, with the way back as `next`.
+        keys: `queue.keys`, where your `authorize` lets its API keys in; None: there is no `/keys`.
         name: Another one for each further queue in the same application.
 
     Raises:
@@ -56,6 +61,7 @@ def create_admin_blueprint(
             "None for nobody. Without it everybody could do everything, so there is no default."
         )
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
+    blueprint.login = (links or {}).get("login")
     blueprint.hub = Hub(queue)
     jobs.add_routes(blueprint, queue)
     files = None if uploads is None else submission.Files(uploads, discard_upload)
@@ -68,6 +74,8 @@ def create_admin_blueprint(
     limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
     dead_letters.add_routes(blueprint, queue)
+    if keys is not None:
+        key_routes.add_routes(blueprint, keys)
     page.add_routes(blueprint)
     blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")
     blueprint.close_with_404()

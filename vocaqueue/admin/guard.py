@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Blueprint, Request, current_app, g, request
+from flask import Blueprint, Flask, Request, current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import Forbidden, MethodNotAllowed, NotFound, Unauthorized
+from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, NotFound, Unauthorized
 from werkzeug.routing import RequestRedirect
 
 from ..actor import Actor, acting
-from ..errors import BadSettings
+from ..api_key import ROLES, ApiKey
+from ..errors import BadSettings, KeyRefused
 from ..registry import JobParams
 from . import payloads, requests
-from .operation import CHANGES, OPEN, ROLES, NoArguments, Operation, body_of, state
+from .headers import secure
+from .operation import CHANGES, OPEN, NoArguments, Operation, body_of, state
 from .requests import Query
+from .watch import watched
 
 __all__ = ["OPEN", "ROLES", "Authorize", "GuardedBlueprint", "Identity", "identity", "require"]
 
@@ -31,10 +35,24 @@ class Identity:
     id: str
     name: str
     role: str  #: viewer, operator or admin
+    via: str = "host"  #: how we know: key, session, or the host's own way
+    expires_at_ms: int | None = None  #: since the epoch; when this way in ends by itself
+    #: What a change by cookie may carry as X-CSRF-Token, where the host has such.
+    csrf_token: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of_key(cls, key: ApiKey) -> Identity:
+        """Whoever holds an API key, as `queue.keys.verify` found it."""
+        return cls(f"key:{key.id}", key.name, key.role, via="key", expires_at_ms=key.expires_at_ms)
 
 
-#: The host's check: None means that nobody is signed in. It may raise werkzeug's `Forbidden` with a sentence.
+#: The host's check: None means that nobody is signed in. It may raise werkzeug's `Forbidden` or `Unauthorized` with a
+#: sentence, and what `queue.keys.verify` raises. It is asked again while a stream or a download is open.
 Authorize = Callable[[Request], Identity | None]
+
+
+class Nonsense(TypeError):
+    """The host's `authorize` is wrong: a 500 with a line in the log, and no access."""
 
 
 class GuardedBlueprint(Blueprint):
@@ -52,6 +70,7 @@ class GuardedBlueprint(Blueprint):
             raise BadSettings("authorize must be a function that takes the request and returns an Identity or None")
         super().__init__(name, import_name, **options)
         self.authorize = authorize
+        self.login: str | None = None  #: where somebody signs in; it gets the way back as `next`
         self._guarded: dict[str, Callable[..., ResponseReturnValue]] = {}
         self.after_request(_not_stored)
         payloads.handle_errors(self)
@@ -108,6 +127,52 @@ class GuardedBlueprint(Blueprint):
                     rule, name, view, role=role, answer={}, query=None, methods=methods, strict_slashes=False
                 )
 
+    def identify(self) -> Identity:
+        """
+        Who makes this request.
+
+        Raises:
+            Unauthorized: Nobody we know.
+            Nonsense: `authorize` answered neither an Identity nor None; nobody gets in by that.
+        """
+        try:
+            found = self.authorize(request)
+        except KeyRefused as error:
+            raise Unauthorized(error.message) from None
+        if found is None:
+            raise Unauthorized("Sign in first, or send “Authorization: Bearer KEY”.")
+        if not isinstance(found, Identity) or found.role not in ROLES:
+            raise Nonsense(
+                f"authorize returned {found!r}; it must return None, or a vocaqueue.admin.Identity whose role is "
+                f"{', '.join(ROLES)}"
+            )
+        return found
+
+    def to_login(self) -> ResponseReturnValue:
+        """Lead a browser to the sign-in page, and from there back to here."""
+        assert self.login
+        back = request.script_root + (request.full_path if request.query_string else request.path)
+        return redirect(f"{self.login}{'&' if '?' in self.login else '?'}{urlencode({'next': back})}", 303)
+
+    def _may_go_on(self, role: str) -> Callable[[], bool]:
+        """A function that says later, outside of the request, whether its sender would still be let in."""
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        environ, before = dict(request.environ), identity()
+        environ.pop("werkzeug.debug.preserve_context", None)
+
+        def may_go_on() -> bool:
+            with app.request_context(environ):
+                try:
+                    # The host's `before_request` functions may be what its `authorize` goes by.
+                    if app.preprocess_request() is not None:
+                        return False
+                    found = self.identify()
+                except HTTPException:
+                    return False
+                return found.id == before.id and ROLES.index(found.role) >= ROLES.index(role)
+
+        return may_go_on
+
     def _guard(
         self, view: Callable[..., ResponseReturnValue], operation: Operation
     ) -> Callable[..., ResponseReturnValue]:
@@ -115,13 +180,18 @@ class GuardedBlueprint(Blueprint):
         @wraps(view)
         def guarded(**arguments: Any) -> ResponseReturnValue:
             request.max_content_length = operation.body_bytes
-            if operation.role != OPEN:
-                g.vocaqueue_identity = self.authorize(request)
-                if g.vocaqueue_identity is None:
-                    raise Unauthorized("Sign in first, or send “Authorization: Bearer KEY”.")
-                require(operation.role)
-            with acting(actor()):
+            if operation.role == OPEN:
                 return view(**arguments, **_read(operation))
+            try:
+                g.vocaqueue_identity = self.identify()
+            except Unauthorized:
+                if operation.is_page and self.login:
+                    return self.to_login()
+                raise
+            require(operation.role)
+            with acting(actor()):
+                answer = view(**arguments, **_read(operation))
+            return watched(answer, self._may_go_on(operation.role))
 
         guarded.vocaqueue_role = operation.role  # type: ignore[attr-defined]
         guarded.vocaqueue_operation = operation  # type: ignore[attr-defined]
@@ -193,5 +263,4 @@ def _allowed_here() -> list[str]:
 
 def _not_stored(response: Any) -> Any:
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    return response
+    return secure(response)

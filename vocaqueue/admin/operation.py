@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ..api_key import ROLES
 from ..errors import BadSettings
 from ..registry import JobParams
 from .answers import Media, Shape
 from .requests import SMALL_BODY_BYTES, Nothing, Query
 
 OPEN = "open"  #: needs no identity, such as the page that says how to sign in
-ROLES = ("viewer", "operator", "admin")  #: each may do what the ones before it may
 CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -43,6 +43,7 @@ class Operation:
     takes_file: bool = False  #: in the field `file` of a multipart body, in place of `uploadId`
     headers: Mapping[str, str] | None = None  #: that a request may have: name -> what it says
     needs_store: bool = True  #: whether it may answer 503
+    is_page: bool = False  #: people see it: who is not signed in is led to the blueprint's `login`
     view: Any = None
 
     @property

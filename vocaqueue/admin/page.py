@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask import Response, send_from_directory
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException, Unauthorized
 
+from ..errors import VocaqueueError
 from .answers import media
 from .guard import OPEN, GuardedBlueprint
 
 STATIC = Path(__file__).parent / "static"
-CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
 
 
 def add_routes(blueprint: GuardedBlueprint) -> None:
@@ -21,9 +20,16 @@ def add_routes(blueprint: GuardedBlueprint) -> None:
     file = media("text/javascript", "text/css", "image/svg+xml", "text/html", ETag="Of the file.")
     stated = {"role": OPEN, "query": None, "described": {"needs_store": False}}
 
-    @blueprint.get("/ui/", answer=page, **stated)
-    def dashboard() -> Response:
-        """The dashboard."""
+    @blueprint.get("/ui/", answer={200: page, 303: None} if blueprint.login else page, **stated)
+    def dashboard() -> ResponseReturnValue:
+        """The dashboard; who is not signed in is led to the sign-in page, where there is one."""
+        if blueprint.login:
+            try:
+                blueprint.identify()
+            except Unauthorized:
+                return blueprint.to_login()
+            except (HTTPException, VocaqueueError):
+                pass  # the page itself says what is the matter
         return _send("index.html")
 
     @blueprint.get("/ui/<name>", answer=file, **stated)
@@ -35,7 +41,4 @@ def add_routes(blueprint: GuardedBlueprint) -> None:
 def _send(name: str) -> Response:
     response = send_from_directory(STATIC, name, max_age=0)
     response.headers["Cache-Control"] = "no-cache"  # asked for again each time, answered with 304
-    response.headers.setdefault("Content-Security-Policy", CSP)
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("X-Frame-Options", "DENY")
     return response

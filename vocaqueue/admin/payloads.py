@@ -28,6 +28,8 @@ STATUS: dict[str, int] = {
     "word_not_found": 404,
     "upload_not_found": 404,
     "schedule_not_found": 404,
+    "key_not_found": 404,
+    "no_identity": 401,
     "wrong_status": 409,
     "idempotency_conflict": 409,
     "duplicate_job": 409,
@@ -85,6 +87,8 @@ def failure(
 ) -> Response:
     shown = [detail.as_dict() for detail, _ in zip(details, range(DETAILS_SHOWN), strict=False)]
     more = {"Retry-After": str(RETRY_AFTER_S)} if status in {429, 503} else {}
+    if status == 401:
+        more["WWW-Authenticate"] = "Bearer"
     body = {"success": False, "error": {"code": code, "message": message, "details": shown}}
     return _answer(body, status, more | dict(headers or {}))
 
@@ -114,8 +118,6 @@ def on_http_error(error: HTTPException) -> Response:
         limits = "64 MB for a job, 2 GB for an upload, 8 MB for a bulk act, 1 MB elsewhere"
         message = f"The request is larger than this address takes: {limits}."
     headers = {name: value for name, value in error.get_headers() if name in {"Allow", "Retry-After"}}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
     return failure(status, CODES.get(status, "error"), message, headers=headers)
 
 

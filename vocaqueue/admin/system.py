@@ -53,6 +53,11 @@ class Me(Answer):
     id: str
     name: str
     role: Literal["viewer", "operator", "admin"]
+    via: str = Field(description="How you were known: key, session, or the host's own way.")
+    expires_at: Moment | None = Field(description="When that ends by itself.")
+    csrf_token: str | None = Field(
+        None, description="With a session: what a change may carry as X-CSRF-Token, in place of coming from this site."
+    )
     links: dict[str, str] = Field(description="Addresses outside this API that a dashboard may use.")
 
 
@@ -71,7 +76,9 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, links: dict[str
     def me() -> Response:
         """Who I am."""
         who = identity()
-        return ok({"id": who.id, "name": who.name, "role": who.role, "links": links})
+        said = {"id": who.id, "name": who.name, "role": who.role, "via": who.via, "expiresAt": iso(who.expires_at_ms)}
+        csrf = {"csrfToken": who.csrf_token} if who.csrf_token else {}
+        return ok(said | csrf | {"links": links})
 
 
 def _workers(queue: QueueManager) -> list[dict[str, Any]]:

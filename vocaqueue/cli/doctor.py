@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from ..registry import load_registry
-from ..settings import NAMES, Settings, mask
+from ..settings import NAMES, SECRETS, SHORT_SECRET, VAR, Settings, mask, origin_of_secret, read_or_make_secret
 from ..store.client import make_client
 from .show import console
 
@@ -27,6 +27,8 @@ FIELDS = {
     "VOCAQUEUE_SAMPLE": "sample",
     "VOCAQUEUE_SSE_HEARTBEAT": "sse_heartbeat_s",
     "FLOWER_PORT": "flower_port",
+    "VOCAQUEUE_TRUSTED_PROXIES": "trusted_proxies",
+    "VOCAQUEUE_CORS_ORIGINS": "cors_origins",
 }
 
 
@@ -43,23 +45,28 @@ def examine(json_: bool) -> bool:
     shown = [
         {
             "name": name,
-            "value": mask(str(getattr(settings, FIELDS[name]))),
+            "value": _shown(getattr(settings, FIELDS[name])),
             "origin": settings.origin.get(name, "default"),
         }
         for name in NAMES
         if name in FIELDS
     ]
+    shown += [{"name": name, "value": "***", "origin": origin_of_secret(name)} for name in SECRETS]
     findings = [check for part, look in _CHECKS.items() for check in _look(part, look, settings)]
     if json_:
         print(json.dumps({"settings": shown, "checks": [f.__dict__ for f in findings]}, ensure_ascii=False, indent=2))
     else:
         for row in shown:
-            console.print(f"{row['name']:<24} {row['value']}  [bright_black]({row['origin']})[/]", soft_wrap=True)
+            console.print(f"{row['name']:<26} {row['value']}  [bright_black]({row['origin']})[/]", soft_wrap=True)
         console.print()
         marks = {"ok": "[green]ok[/]     ", "warning": "[yellow]warning[/]", "error": "[red]error[/]  "}
         for finding in findings:
             console.print(f"{marks[finding.state]} {finding.part}: {finding.message}", soft_wrap=True)
     return all(finding.state != "error" for finding in findings)
+
+
+def _shown(value: Any) -> str:
+    return (", ".join(value) or "none") if isinstance(value, tuple) else mask(str(value))
 
 
 def _look(part: str, look: Callable[[Settings], list[Finding]], settings: Settings) -> list[Finding]:
@@ -156,11 +163,31 @@ def _workers(settings: Settings) -> list[Finding]:
     return found
 
 
+def _address(settings: Settings) -> list[Finding]:
+    """Keys and cookies must not travel in the clear."""
+    if settings.host in {"127.0.0.1", "::1", "localhost"} or settings.trusted_proxies:
+        return []
+    hint = "put a proxy with TLS before it and set VOCAQUEUE_TRUSTED_PROXIES, or HOST=127.0.0.1; see docs/security.md."
+    return [Finding("address", "warning", f"HOST={settings.host} can be reached from elsewhere, without TLS: {hint}")]
+
+
+def _admin_key(_settings: Settings) -> list[Finding]:
+    name = "VOCAQUEUE_ADMIN_KEY"
+    if origin_of_secret(name) not in {"environment", ".env", str(VAR / SECRETS[name])}:
+        return []
+    if len(read_or_make_secret(SECRETS[name], name)) < SHORT_SECRET:
+        hint = f"it has less than {SHORT_SECRET} characters; set a random one, or none, and one is made."
+        return [Finding("admin key", "warning", f"might be guessed: {hint}")]
+    return [Finding("admin key", "ok", f"from {origin_of_secret(name)}.")]
+
+
 _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "job store": _server,
     "broker": _broker,
     "job types": _types,
     "database": _database,
     "files": _storage,
+    "admin key": _admin_key,
+    "address": _address,
     "workers": _workers,
 }

@@ -13,6 +13,7 @@ from ..errors import BadRequest, VocaqueueError
 from . import processes, reading, removal, steering, submission
 from .dead_letters import dead_letters
 from .flower import flower
+from .keys import keys
 from .limits import limits
 from .logs import logs
 from .schedules import schedules
@@ -48,7 +49,7 @@ COMMANDS = (
     *(reading.jobs, reading.show, reading.watch, reading.stats, reading.workers),
     *(steering.cancel, steering.pause, steering.resume, steering.retry, steering.promote, steering.priority),
     *removal.COMMANDS,
-    *(limits, logs, schedules, dead_letters),
+    *(limits, logs, schedules, dead_letters, keys),
     *(processes.start, processes.doctor, processes.worker, processes.beat, processes.reconciler, processes.relay),
     flower,
 )

@@ -16,9 +16,11 @@ from ..job import JobRecord, JobStatus, iso
 from ..rates import Rate
 from ..store.dead_letters import DeadLetterPage
 from ..store.jobs import JobPage
+from .common import plain
 
 if TYPE_CHECKING:
     from ..archive.bin import BinPage
+    from ..engine.keys import KeyPage
     from ..engine.queue import QueueManager
 
 COLOURS = {
@@ -81,6 +83,30 @@ def bin_table(page: BinPage) -> None:
     console.print(table)
     if page.total_pages > 1:
         console.print(f"Page {page.page} of {page.total_pages}, {page.total} jobs.")
+
+
+def keys_table(page: KeyPage) -> None:
+    if not page.items:
+        console.print("No API keys." if page.total == 0 else f"Page {page.page} is empty.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("id", "name", "role", "status", "made by", "ends", "last used"):
+        table.add_column(heading, no_wrap=heading == "id")
+    colours = {"active": "green", "expired": "yellow", "revoked": "red"}
+    for entry in page.items:
+        shown = entry.as_dict()
+        table.add_row(
+            shown["id"],
+            Text(plain(shown["name"])),
+            shown["role"],
+            f"[{colours[shown['status']]}]{shown['status']}[/]",
+            Text(plain(shown["createdBy"] or "")),
+            shown["expiresAt"] or "never",
+            shown["lastUsedAt"] or "never",
+        )
+    console.print(table)
+    if page.total_pages > 1:
+        console.print(f"Page {page.page} of {page.total_pages}, {page.total} keys.")
 
 
 def job_sheet(job: JobRecord) -> None:

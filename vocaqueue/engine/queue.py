@@ -15,6 +15,7 @@ from ..registry import JobParams, JobType, Prepared, Registry, load_object, load
 from ..settings import Settings
 from ..store.logins import Logins
 from .handle import Job
+from .keys import KeyStore
 from .limits import QueueLimits
 from .listeners import Listener, Listeners
 from .reading import Reading
@@ -34,6 +35,7 @@ class QueueManager(Reading, Steering, Removing):
     def __init__(self, settings: Settings, job_types: Registry | Iterable[JobType], *, patience_s: float = 2.0) -> None:
         super().__init__(settings, job_types, patience_s=patience_s)
         self._events = Listeners(self.ledger)
+        self.keys = KeyStore(self, self._archive)  #: API keys
         self.limits = QueueLimits(self)  #: what may run how fast
         self.schedules = Schedules(self)  #: the table of jobs that come by themselves
 

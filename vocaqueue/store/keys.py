@@ -89,6 +89,9 @@ KEYS: dict[str, str] = {
     "dead_letters": "dead-letters",  # zset  id of a message that was set aside -> when, in microseconds
     "dead_letter": "dead-letter",  # hash  its id -> JSON of what is known of it
     "login": "login:",  # <sha256>  string  one-time sign-in links
+    "session": "session:",  # <sha256>  string  JSON of who signed in; goes with its end, or by signing out
+    "attempts": "attempts:",  # <what>:<whose>  string  when the next wrong key is due, see store/attempts.py
+    "keys_generation": "keys-generation",  # string  counts the changes of API keys, so that processes look again
 }
 
 ITEMS_PER_BLOCK = 1000

@@ -14,8 +14,8 @@ from .shop import PASSWORD, Shop
 @needs_chromium
 def test_a_person_of_the_shop_steers_a_job_in_the_dashboard(shop: Shop) -> None:
     """
-    Signed in at the shop's own form, the link on its first page leads to a live dashboard below the base path; a job is
-    cancelled there, past the shop's check of where changes come from, and the page's policy blocks nothing.
+    Led to the shop's own form and back to a live dashboard below the base path; a job is cancelled there, past the
+    shop's check of where changes come from; the page's policy blocks nothing; signing out is the shop's again.
     """
     from playwright.sync_api import expect, sync_playwright
 
@@ -29,11 +29,11 @@ def test_a_person_of_the_shop_steers_a_job_in_the_dashboard(shop: Shop) -> None:
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(f"{shop.url}/sign-in")
+        page.goto(f"{shop.url}/ops/seoul/queue/ui/")
+        assert page.url.startswith(f"{shop.url}/sign-in?next="), "who is not signed in is led to the shop's own form"
         page.locator("[name=login]").fill("jun")
         page.locator("[name=password]").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
-        page.get_by_role("link", name="Jobs of seoul").click()
         assert page.url == f"{shop.url}/ops/seoul/queue/ui/"
         expect(page.locator(".live")).to_have_text("Live")
         said.clear()  # the shop has no icon of its own
@@ -43,5 +43,8 @@ def test_a_person_of_the_shop_steers_a_job_in_the_dashboard(shop: Shop) -> None:
         page.locator("dialog").get_by_role("button", name="Cancel").click()
         expect(page.locator("dialog .chip")).to_have_text("Cancelled", timeout=30_000)
         assert said == []
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url("**/sign-in?next=*")
         browser.close()
     assert jun.get(f"/ops/seoul/queue/jobs/{job_id}").json()["data"]["status"] == "cancelled"

@@ -217,6 +217,18 @@ def test_the_command_line_works_in_the_shops_folder(shop: Shop) -> None:
     assert "items" in tried
 
 
+def test_a_key_of_one_branch_opens_that_branch_only(shop: Shop) -> None:
+    """An API key lets programs in beside the shop's people; at the other branch it is nobody's."""
+    made = json.loads(shop.command("seoul", "keys", "add", "till", "--role", "operator", "--json"))
+    headers = {"Authorization": f"Bearer {made['key']}"}
+    nobody = shop.person(None)
+    me = nobody.get(f"{BASE['seoul']}/me", headers=headers).json()["data"]
+    assert (me["name"], me["role"], me["via"]) == ("till", "operator", "key")
+    refused = nobody.get(f"{BASE['busan']}/me", headers=headers)
+    assert (refused.status_code, "not known here" in refused.json()["error"]["message"]) == (401, True)
+    assert nobody.get(f"{BASE['seoul']}/keys", headers=headers).status_code == 403
+
+
 def test_our_own_worker_line_runs_the_shops_types(shop: Shop) -> None:
     """`vocaqueue worker TYPE` finds the shop's code in the folder it is started in."""
     script = str(shop.environment.folder / "bin" / "vocaqueue")

@@ -12,6 +12,7 @@ from vocaqueue.admin import create_admin_blueprint
 from . import database, pages, staff
 from .branches import queue_of
 
+LINKS = {"login": "/sign-in", "logout": "/sign-out"}  #: of the shop, for the dashboard
 PAGE = "<!doctype html><title>Lantern Books</title><h1>{}</h1>"
 
 
@@ -24,8 +25,11 @@ def create_app() -> Flask:
 
     ops = Blueprint("ops", __name__)
     for branch in database.BRANCHES:
-        queue = create_admin_blueprint(queue_of(branch), authorize=staff.of(branch), name=branch)
-        ops.register_blueprint(queue, url_prefix=f"/{branch}/queue")
+        queue = queue_of(branch)
+        admin = create_admin_blueprint(
+            queue, authorize=staff.of(branch, queue), keys=queue.keys, links=LINKS, name=branch
+        )
+        ops.register_blueprint(admin, url_prefix=f"/{branch}/queue")
     app.register_blueprint(ops, url_prefix="/ops")
 
     @app.errorhandler(404)

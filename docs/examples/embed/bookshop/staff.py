@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden
 from werkzeug.security import check_password_hash
 
+from vocaqueue import QueueManager
 from vocaqueue.admin import Identity
 
 from .database import connection
@@ -44,10 +46,13 @@ def signed_in() -> Person | None:
     return Person(found["login"], found["name"]) if found else None
 
 
-def of(branch: str) -> Callable[[Request], Identity | None]:
-    """The `authorize` of a branch's queue."""
+def of(branch: str, queue: QueueManager) -> Callable[[Request], Identity | None]:
+    """The `authorize` of a branch's queue: programs by an API key of that queue, people by the shop's session."""
 
     def who(request: Request) -> Identity | None:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return Identity.of_key(queue.keys.verify(key.strip()))  # raises what becomes a 401 with the reason
         person = signed_in()
         if person is None:
             return None  # 401
@@ -89,7 +94,8 @@ def sign_in() -> ResponseReturnValue:
         abort(403, "Login and password do not belong together.")
     session.clear()
     session["login"] = found["login"]
-    return redirect(url_for("pages.home"), 303)
+    back = request.args.get("next", "")  # the dashboard sends people here; only addresses of the shop are followed
+    return redirect(back if re.match(r"/(?![/\\])", back) else url_for("pages.home"), 303)
 
 
 @blueprint.post("/sign-out")

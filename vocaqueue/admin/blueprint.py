@@ -57,8 +57,8 @@ def create_admin_blueprint(
     """
     if authorize is None:
         raise BadSettings(
-            "create_admin_blueprint needs authorize=: a function that takes the request and returns an Identity, or "
-            "None for nobody. Without it everybody could do everything, so there is no default."
+            "authorize must be a function that takes the request and returns an Identity or None; it was not given, "
+            "and there is no default, for without it everybody could do everything"
         )
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
     blueprint.login = (links or {}).get("login")

@@ -42,7 +42,7 @@ def test_it_answers_what_would_run(client, queue):
     assert queue.jobs().total == 0
     made = client.post("/jobs/toy", {"ids": ["a", "b"], "priority": "high"}, headers=KEY)
     assert made.status_code == 201, "a dry run leaves no trace of its idempotency key"
-    again = client.post("/jobs/toy?dryRun", {"ids": ["a", "b"], "priority": "high"}, headers=KEY).json["data"]
+    again = client.post("/jobs/toy?dryRun=true", {"ids": ["a", "b"], "priority": "high"}, headers=KEY).json["data"]
     assert (again["jobId"], again["estimate"]["items"]) == (made.json["data"]["jobId"], 0)
 
 

@@ -6,7 +6,21 @@ from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
 from ..errors import BadSettings
-from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
+from . import (
+    dead_letters,
+    docs,
+    items,
+    jobs,
+    later,
+    limits,
+    logs,
+    page,
+    removal,
+    schedules,
+    steering,
+    submission,
+    system,
+)
 from . import keys as key_routes
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
@@ -74,6 +88,8 @@ def create_admin_blueprint(
     limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
     dead_letters.add_routes(blueprint, queue)
+    docs.add_routes(blueprint)
+    later.add_routes(blueprint)
     if keys is not None:
         key_routes.add_routes(blueprint, keys)
     page.add_routes(blueprint)

@@ -174,11 +174,14 @@ def _body(job_type: JobType, uploads: Files | None) -> Body:
     if uploads is None:
         raise NotSupported("Files cannot be handed in here; send the id of an upload as application/json.")
     request.max_content_length = requests.UPLOAD_BODY_BYTES
-    given = request.files.get("file")
+    with requests.readable():
+        given = request.files.get("file")
     if given is None or not given.filename:
         message = "Put the file into the field “file”."
         raise InvalidParams(message, [Detail("file", "missing", message)])
-    return Body(requests.form_fields(), Upload(given, uploads))
+    models = (job_type.params, General)
+    lists = {f.alias or n for model in models for n, f in model.model_fields.items() if requests.takes_several(f)}
+    return Body(requests.form_fields(lists), Upload(given, uploads))
 
 
 def _options(general: General) -> Options:

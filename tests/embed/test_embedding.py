@@ -146,6 +146,17 @@ def test_the_dashboard_is_below_the_base_path(shop: Shop) -> None:
             assert mina.get(f"{BASE[branch]}/ui/{name}").ok
 
 
+def test_the_shops_own_types_are_described(shop: Shop) -> None:
+    """OpenAPI and its page at each base path, with the shop's job types and the way that leads there."""
+    jun = shop.person("jun")
+    found = jun.get(f"{BASE['seoul']}/openapi.json", headers={"X-Forwarded-Prefix": "/shops/lantern"})
+    assert found.ok
+    assert {"/jobs/send-letters", "/jobs/price-list"} <= {path for path in found.json()["paths"]}
+    assert found.json()["servers"][0]["url"] == f"/shops/lantern{BASE['seoul']}"
+    page = jun.get(f"{BASE['seoul']}/docs")
+    assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+
+
 def test_the_shop_stays_as_it_was(shop: Shop) -> None:
     """
     Its own error pages, headers and caching are its own; ours are JSON, also where the shop's code fails inside them,

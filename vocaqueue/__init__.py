@@ -40,6 +40,7 @@ from .errors import (
     VocaqueueError,
     WrongStatus,
 )
+from .estimate import Basis, Estimate, Forecast
 from .files import FileStore
 from .handler import Context, Handler
 from .job import ItemError, JobRecord, JobStatus, Priority, Progress
@@ -66,12 +67,15 @@ __all__ = [
     "AuditFull",
     "BadRequest",
     "BadSettings",
+    "Basis",
     "BinEntry",
     "Context",
     "Detail",
     "DuplicateJob",
+    "Estimate",
     "Event",
     "FileStore",
+    "Forecast",
     "Handler",
     "IdempotencyConflict",
     "InvalidParams",

@@ -74,8 +74,13 @@ def submission(path: str, body: Any) -> dict[int, Case]:
         201: post(path, body),
         200: again(path, body),
         409: other(path, body),
-        501: post(f"{path}?dryRun=true", body),
+        501: post(path, body | {"budgetUsd": 1}),
     }
+
+
+def dry_run(path: str, body: Any) -> dict[int, Case]:
+    """The other form of 200."""
+    return submission(path, body) | {200: post(f"{path}?dryRun=true", body)}
 
 
 def import_file(world: World, priority: str = "normal", **more: Any) -> TestResponse:
@@ -181,15 +186,15 @@ CASES: dict[str, dict[int, Case]] = {
         404: post("/jobs/bulk", {"action": "cancel", "previewId": "no-such"}),
     },
     "submitToy": submission("/jobs/toy", TOY),
-    "submitPaid": submission("/jobs/paid", TOY),
+    "submitPaid": dry_run("/jobs/paid", TOY),
     "submitImageGeneration": submission("/jobs/image-generation", WORDS | {"style": "anime"}),
-    "submitContentGeneration": submission("/jobs/content-generation", WORDS),
-    "submitExport": submission("/jobs/export", {"format": "csv"}),
+    "submitContentGeneration": dry_run("/jobs/content-generation", WORDS),
+    "submitExport": dry_run("/jobs/export", {"format": "csv"}),
     "submitParallel": submission("/jobs/parallel", TOY | {"unique": False}),
     "submitCleanup": submission("/jobs/cleanup", {"what": ["jobs"]}),
     "submitBatchImport": {
         201: import_file, 200: import_again, 409: import_other,
-        501: post("/jobs/batch-import?dryRun=true", {"uploadId": "a"}),
+        501: post("/jobs/batch-import", {"uploadId": "a", "budgetUsd": 1}),
     },
     "job": {200: lambda w: w.get(f"/jobs/{w.job('failed')}")},
     "delete": {200: of_job("DELETE", "", "completed"), 409: of_job("DELETE", "", "active")},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import click
@@ -37,6 +39,9 @@ class _Group(click.Group):
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Bulk jobs that survive kill -9 and count every item once."""
+    # As celery, flask and gunicorn do, so that VOCAQUEUE_JOB_TYPES finds the code of the folder it is run in.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     ctx.with_resource(acting(process_actor("cli")))
 
 

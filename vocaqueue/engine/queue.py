@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import Detail, InvalidParams, JobNotFound
+from ..estimate import Forecast
 from ..job import Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings
@@ -138,6 +139,15 @@ class QueueManager(Reading, Steering, Removing):
     ) -> Submission:
         """A request that can be asked about before it is made; see Submission."""
         return Submission(self, params, options, contents=contents)
+
+    def estimate(self, params: JobParams, **options: Any) -> Forecast:
+        """
+        What `add` with the same arguments would come to: items, seconds, dollars, warnings. Nothing is written.
+
+        Raises:
+            What `add` raises.
+        """
+        return self.submission(params, Options(**options)).forecast()
 
     def parse(self, type_name: str, fields: Mapping[str, Any]) -> JobParams:
         """

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -164,7 +163,7 @@ class _Run:
             self.holder.tell_sent()
         finally:
             if stuck:
-                _retire(f"an item of {self.ctx.job_id} does not end")
+                self.runtime.retire(f"an item of {self.ctx.job_id} does not end")
 
     def _watch(self, chunk: Chunk) -> bool:
         """Commit until the chunk is over or must be left. Answers whether threads were left running."""
@@ -217,7 +216,9 @@ class _Run:
                 if chunk is not None:
                     chunk.hold()
                 if self._must_leave():
-                    _retire(f"the ledger is away, and outcomes of {self.ctx.job_id} could not be told to it")
+                    self.runtime.retire(
+                        f"the ledger is away, and outcomes of {self.ctx.job_id} could not be told to it"
+                    )
             else:
                 self.is_ledger_away = False
                 if chunk is not None:
@@ -297,7 +298,7 @@ class _Run:
                     self._end("lease_fail", code=f"{kind}_timed_out", message=f"The {kind} step took too long.")
                 else:
                     self._end("lease_release")
-                _retire(f"the {kind} step of {self.ctx.job_id} does not end")
+                self.runtime.retire(f"the {kind} step of {self.ctx.job_id} does not end")
         self._adopt(kind, found[0])
 
     def _adopt(self, kind: str, result: Any) -> None:
@@ -324,7 +325,7 @@ class _Run:
                 self.holder.end(step, STEP_PATIENCE_S, **arguments)
             except StoreUnavailable:
                 if self._must_leave():
-                    _retire("the ledger is away")
+                    self.runtime.retire("the ledger is away")
             else:
                 return
 
@@ -384,16 +385,3 @@ def _refuse(holder: Holder, kind: str, error: Exception) -> None:
         holder.tell_sent()
     else:
         holder.end("lease_fail", CLAIM_PATIENCE_S, code=code, message=why, final=True)
-
-
-def _retire(why: str) -> None:
-    """
-    End this child; Celery starts another.
-
-    A thread that does not end cannot be stopped, and would go on beside the next ticket. The lease is closed by now, or
-    runs out by itself.
-    """
-    log.warning("this worker child ends itself: %s", why)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)

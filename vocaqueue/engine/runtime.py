@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import mmap
 import os
+import sys
 from uuid import uuid4
 
 from celery import Celery
@@ -16,6 +18,8 @@ from ..secrets import SecretBox
 from ..settings import Settings, secret_key
 from ..store.ledger import Ledger
 from .tickets import TicketOffice
+
+log = logging.getLogger(__name__)
 
 
 class StopFlag:
@@ -60,6 +64,18 @@ class Runtime:
     def is_stopping(self) -> bool:
         # Linux ends a child with its parent (Celery asks for it); elsewhere an orphan has to notice by itself.
         return self.stopping.is_set() or os.getppid() != self.parent
+
+    def retire(self, why: str) -> None:
+        """
+        End this child; Celery starts another.
+
+        A thread that does not end cannot be stopped, and would go on beside the next ticket. The lease is closed by
+        now, or runs out by itself.
+        """
+        log.warning("this worker child ends itself: %s", why)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def new_token() -> str:

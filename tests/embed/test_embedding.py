@@ -151,7 +151,7 @@ def test_the_shops_own_types_are_described(shop: Shop) -> None:
     jun = shop.person("jun")
     found = jun.get(f"{BASE['seoul']}/openapi.json", headers={"X-Forwarded-Prefix": "/shops/lantern"})
     assert found.ok
-    assert {"/jobs/send-letters", "/jobs/price-list"} <= {path for path in found.json()["paths"]}
+    assert {"/jobs/send-letters", "/jobs/price-list"} <= set(found.json()["paths"])
     assert found.json()["servers"][0]["url"] == f"/shops/lantern{BASE['seoul']}"
     page = jun.get(f"{BASE['seoul']}/docs")
     assert (page.status_code, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
+from flask import request
+
 from ..errors import BadSettings
 from . import (
+    audit,
     dead_letters,
     docs,
     items,
@@ -77,6 +80,9 @@ def create_admin_blueprint(
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
     blueprint.login = (links or {}).get("login")
     blueprint.hub = Hub(queue)
+    blueprint.on_forbidden = lambda: queue.audit.note(
+        f"request.{request.method.lower()}", kind="request", target=request.path[:500], outcome="forbidden"
+    )
     jobs.add_routes(blueprint, queue)
     files = None if uploads is None else submission.Files(uploads, discard_upload)
     submission.add_routes(blueprint, queue, files)
@@ -88,6 +94,7 @@ def create_admin_blueprint(
     limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
     dead_letters.add_routes(blueprint, queue)
+    audit.add_routes(blueprint, queue)
     docs.add_routes(blueprint)
     later.add_routes(blueprint)
     if keys is not None:

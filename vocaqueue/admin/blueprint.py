@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import dead_letters, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
+from . import dead_letters, history, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
 from . import keys as key_routes
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
@@ -64,6 +64,7 @@ def create_admin_blueprint(
     steering.add_routes(blueprint, queue)
     limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
+    history.add_routes(blueprint, queue)
     dead_letters.add_routes(blueprint, queue)
     if keys is not None:
         key_routes.add_routes(blueprint, keys)

@@ -6,7 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import Detail, InvalidParams
 from ..job import JobStatus
+from ..store.counts import RANGES, read_counts
 from ..store.dead_letters import DeadLetterPage, DeadLetters
 from ..store.gates import Gates
 from ..store.jobs import JobPage
@@ -52,6 +54,19 @@ class Reading(QueueBase):
         job_counts = {name: of_type["total"] for name, of_type in counts["types"].items()}
         everything: dict[str, Any] = counts["all"]
         return everything | {"isPaused": "all" in counts["gates"].names, "jobCounts": job_counts, "types": types}
+
+    def history(self, range_name: str = "1h") -> dict[str, Any]:
+        """
+        The `/history` object of the contract: what happened in the last `1h` or `24h` by the minute, in `7d` by the
+        quarter of an hour.
+
+        Raises:
+            InvalidParams: There is no such range.
+        """
+        if range_name not in RANGES:
+            message = f"range must be among {', '.join(RANGES)}; “{range_name}” is not."
+            raise InvalidParams(message, [Detail("range", "unknown", message)])
+        return read_counts(self.ledger, range_name, self.job_types.names, patience_s=self.patience_s)
 
     def gates(self) -> Gates:
         """What is held, and why where a breaker did it."""

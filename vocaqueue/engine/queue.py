@@ -13,6 +13,7 @@ from ..job import Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings
 from ..store.logins import Logins
+from .finding import Finding
 from .handle import Job
 from .keys import KeyStore
 from .limits import QueueLimits
@@ -24,7 +25,7 @@ from .steering import Steering
 from .submission import Options, Submission, check_all, removed
 
 
-class QueueManager(Reading, Steering, Removing):
+class QueueManager(Finding, Reading, Steering, Removing):
     """
     One system's jobs. Safe for threads.
 

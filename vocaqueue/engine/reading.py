@@ -1,4 +1,4 @@
-"""Looking: lists of jobs, counts, workers, what was set aside."""
+"""Looking: counts, logs, workers, what was set aside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ..job import JobStatus
 from ..store.counts import RANGES, read_counts
 from ..store.dead_letters import DeadLetterPage, DeadLetters
 from ..store.gates import Gates
-from ..store.jobs import JobPage
 from ..store.logs import LogPage, read_log
 from .base import QueueBase
 from .limits import QueueLimits
@@ -21,14 +20,6 @@ class Reading(QueueBase):
     """What a QueueManager shows."""
 
     limits: QueueLimits
-
-    def jobs(
-        self, *, types: Sequence[str] = (), statuses: Sequence[str | JobStatus] = (), page: int = 1, limit: int = 20
-    ) -> JobPage:
-        """A page of jobs, newest first. Raises UnknownType, ValueError for a status that does not exist."""
-        for name in types:
-            self.job_types.get(name)
-        return self._jobs.page(types=types, statuses=[JobStatus(s) for s in statuses], page=page, limit=limit)
 
     def logs(self, job_id: str, *, after: int = 0, limit: int = 100) -> LogPage:
         """A part of the job's own log: `limit` lines at most after the one of that number. Raises JobNotFound."""

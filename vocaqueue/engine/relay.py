@@ -22,6 +22,7 @@ from ..store.ledger import Ledger
 from ..store.lock import Lock
 from .app import create_celery_app
 from .archivist import Archivist, Pass
+from .job_history import JobHistoryPass
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ LOCK_S = 5.0
 
 def archive_passes(ledger: Ledger, archive: Archive) -> dict[str, Pass]:
     """What the archivist does, by name."""
-    return {}
+    return {"jobs": JobHistoryPass(ledger, archive)}
 
 
 class Relay:

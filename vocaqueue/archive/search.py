@@ -148,11 +148,13 @@ def _order(sort: str) -> list[Any]:
 
 def _among(connection: Connection, numbers: Sequence[int]) -> ColumnElement[bool]:
     """The jobs with these numbers, however many: one value of the statement."""
-    from sqlalchemy import Integer, bindparam, column, func, select
+    from sqlalchemy import ARRAY, BigInteger, Integer, bindparam, column, func, select
 
     from .history import job_table
 
     if connection.dialect.name == "sqlite":
         listed = func.json_each(json.dumps(numbers)).table_valued("value")
         return job_table.c.nr.in_(select(column("value", Integer)).select_from(listed))
-    return job_table.c.nr == func.any(bindparam("numbers", list(numbers), unique=True))
+    # Not `nr = ANY(…)`: PostgreSQL may compare each job with each number then.
+    given = bindparam("numbers", list(numbers), type_=ARRAY(BigInteger), unique=True)
+    return job_table.c.nr.in_(select(func.unnest(given)))

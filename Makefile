@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/bin
 
-.PHONY: start flower test check lint types imports ci-deps bench chaos soak lock lexicon dashboard clean
+.PHONY: start flower test check lint types imports ci-deps bench chaos soak fuzz lock lexicon dashboard clean
 
 start: .venv/app.stamp
 	@exec $(BIN)/vocaqueue start
@@ -38,6 +38,10 @@ bench: .venv/dev.stamp
 # A hundred kills and every other fault in ten minutes, 50,000 items; SEED, KILLS, ITEMS and MINUTES set which and how many.
 chaos: .venv/dev.stamp
 	@SEED=$${SEED:-1} $(BIN)/python -m pytest tests/chaos/ten_minutes.py -s $(ARGS)
+
+# An hour of schemathesis over the whole OpenAPI of a running service; MINUTES and SEED set how long and which.
+fuzz: .venv/dev.stamp
+	@$(BIN)/python -m tests.fuzz.run --seconds $$(( $${MINUTES:-60} * 60 )) --seed $${SEED:-1} $(ARGS)
 
 # Thousands of runs of the ledger's model; EXAMPLES and STEPS set how many.
 soak: .venv/dev.stamp

@@ -10,6 +10,8 @@ from typing import Any
 
 from vocaqueue.settings import Settings
 
+from . import parser_errors
+
 _settings = Settings.from_env()
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
@@ -19,6 +21,7 @@ worker_connections = 4000
 timeout = 60
 graceful_timeout = 5
 keepalive = 5
+limit_request_line = 8190  # bytes; of filters with many names
 control_socket_disable = True
 # Which proxies are trusted is said once, by VOCAQUEUE_TRUSTED_PROXIES; gunicorn would trust whoever is on this machine.
 forwarded_allow_ips = ""
@@ -30,6 +33,8 @@ proc_name = "vocaqueue-web"
 def post_worker_init(worker: Any) -> None:
     """Let the streams end when the worker is told to stop; it would wait for them otherwise."""
     import gevent
+
+    parser_errors.install()
 
     def end_streams() -> None:
         while worker.alive:

@@ -17,7 +17,6 @@ from workers.words import database
 
 from .offload import off_loop
 
-OPEN: Any = {"role": "open", "described": {"needs_store": False}}
 WORKER_SILENT_S = 20.0  #: a worker says every few seconds that it is there
 
 
@@ -47,12 +46,12 @@ class Readiness(Answer):
 def create_blueprint(queue: QueueManager) -> Blueprint:
     blueprint = GuardedBlueprint("health", __name__, authorize=lambda _request: None)
 
-    @blueprint.get("/healthz", answer=Health, **OPEN)
+    @blueprint.get("/healthz", answer=Health, role="open")
     def healthz() -> Response:
         """Whether this process answers."""
         return ok({"status": "ok"})
 
-    @blueprint.get("/readyz", answer={200: Readiness, 503: Readiness}, **OPEN)
+    @blueprint.get("/readyz", answer={200: Readiness, 503: Readiness}, role="open")
     def readyz() -> Response:
         """Whether all that a job needs is there; 503 says what is missing."""
         checks = {

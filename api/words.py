@@ -14,6 +14,7 @@ from werkzeug.exceptions import NotFound
 from vocaqueue import Detail, FileStore, InvalidParams
 from vocaqueue.admin import Authorize, GuardedBlueprint
 from vocaqueue.admin.answers import Answer, Moment, PageOf, media
+from vocaqueue.admin.page import CACHED
 from vocaqueue.admin.payloads import StoreAway, ok, on_our_error
 from vocaqueue.admin.requests import Paged, Query
 from workers.job_types import WordFilter
@@ -107,7 +108,13 @@ def create_blueprint(files: FileStore, authorize: Authorize) -> Blueprint:
 
     picture = media("image/webp", ETag="Of the picture.", X_Style_Applied="The style that it has.")
 
-    @blueprint.get("/<word_id>/image", role="viewer", query=ImageQuery, answer=picture)
+    @blueprint.get(
+        "/<word_id>/image",
+        role="viewer",
+        query=ImageQuery,
+        answer={200: picture, 304: None},
+        described={"headers": CACHED},
+    )
     def image(word_id: str, query: ImageQuery) -> Response:
         """A word's picture."""
         found = off_loop(images.find, word_id, query.style, query.size)

@@ -12,6 +12,10 @@ ROOT = Path(__file__).parents[1]
 BUILT = Path("vocaqueue/admin/static")
 
 
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs Node's npm")
 def test_the_built_files_match_their_sources(tmp_path: Path) -> None:
     """Type check and build in a copy; each built file is the same to the byte as the committed one."""
@@ -20,7 +24,6 @@ def test_the_built_files_match_their_sources(tmp_path: Path) -> None:
     for command in (["npm", "ci", "--no-audit", "--no-fund"], ["npm", "run", "types"], ["npm", "run", "build"]):
         ran = subprocess.run(command, cwd=tmp_path / "dashboard", capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
-    built = {path.name: path.read_bytes() for path in (tmp_path / BUILT).iterdir()}
-    committed = {path.name: path.read_bytes() for path in (ROOT / BUILT).iterdir()}
+    built, committed = files(tmp_path / BUILT), files(ROOT / BUILT)
     assert built.keys() == committed.keys()
     assert [name for name in built if built[name] != committed[name]] == [], "run `make dashboard` and commit"

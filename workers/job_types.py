@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from vocaqueue import JobParams, JobType, Limits
 
@@ -57,6 +57,10 @@ class WordParams(JobParams):
 class ImageGeneration(WordParams):
     """Draw a picture for each word."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"filter": {"level": "B1"}, "style": "minimal", "priority": "high"}]}
+    )
+
     style: Style = "cartoon"
     size: str = Field("512x512", description=f"WIDTHxHEIGHT in pixels, each {LEAST_PIXELS} to {MOST_PIXELS}.")
     strict_style: bool = Field(False, description="Refuse the job where the provider cannot draw the style.")
@@ -89,6 +93,10 @@ class ContentOptions(JobParams):
 class ContentGeneration(WordParams):
     """Write the definition of each word, and what the options ask for."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"filter": {"level": "B1"}, "options": {"generateEtymology": True}}]}
+    )
+
     options: ContentOptions = ContentOptions()
 
     @property
@@ -120,6 +128,8 @@ class BatchImport(JobParams):
 
 class Export(JobParams):
     """Write the words to a file."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"format": "csv", "encoding": "utf-8-sig"}]})
 
     format: Literal["csv", "xlsx", "json", "jsonl"] = "csv"
     filter: WordFilter = WordFilter()

@@ -22,6 +22,8 @@ import pytest
         ("/types?page=1", "page", "There is no field"),
         ("/jobs/x/wait?timeout=301", "timeout", "less than or equal to 300"),
         ("/jobs/x/errors?format=pdf", "format", "'json', 'csv' or 'xlsx'"),
+        ("/jobs?page=", "page", "must be a whole number"),
+        ("/jobs/x/errors?format=", "format", "'json', 'csv' or 'xlsx'"),
         ("/dead-letters?limit=0", "limit", "greater than or equal to 1"),
     ],
 )
@@ -35,11 +37,22 @@ def test_a_wrong_argument_is_422_and_named(client, path, field, said):
     assert said in details[0]["message"]
 
 
+def test_a_switch_is_true_or_false(client, queue):
+    """
+    `?dryRun` alone, or 1, could be meant either way, and one way jobs are changed: so it is refused.
+    """
+    for given in ("dryRun", "dryRun=", "dryRun=1", "dryRun=True"):
+        answer = client.post(f"/jobs/bulk?{given}", {"action": "cancel", "ids": ["a"]})
+        assert (answer.status_code, answer.json["error"]["details"][0]["field"]) == (422, "dryRun")
+        assert client.post(f"/jobs/toy?{given}", {"ids": ["a"]}).status_code == 422
+    assert queue.jobs().total == 0
+
+
 def test_an_empty_argument_counts_as_left_out(client):
     """
     A form that sends all its fields finds what one finds that sends none.
     """
-    assert client.get("/jobs?type=&status=&page=&limit=").json == client.get("/jobs").json
+    assert client.get("/jobs?type=&status=&createdBy=").json == client.get("/jobs").json
 
 
 @pytest.mark.parametrize("path", ["/jobs?type=%00", "/jobs?type=a%00b", "/dead-letters?page=%00"])

@@ -104,7 +104,8 @@ def test_options_and_head_are_answered(app):
     client = app.test_client()
     for path, allowed in (
         ("/stats", "GET, HEAD, OPTIONS"),
-        ("/jobs/x", "GET, HEAD, POST, PATCH, DELETE, OPTIONS"),
+        ("/jobs/x", "GET, HEAD, PATCH, DELETE, OPTIONS"),
+        ("/jobs/toy", "POST, OPTIONS"),
         ("/jobs/toy/cancel", "POST, OPTIONS"),
         ("/events", "GET, HEAD, OPTIONS"),
     ):

@@ -46,7 +46,8 @@ def test_the_service_serves_what_the_table_says(app):
 
 def test_every_route_is_closed_to_whom_it_should_be(app, keys):
     """
-    Called for real as nobody, viewer, operator and admin: 401, then 403 below the role, and neither from there on.
+    Called for real as nobody, viewer, operator and admin: 401 (or for a page the way in), then 403 below the role, and
+    neither from there on.
     """
     seen = 0
     for method, rule, role in served(app):
@@ -59,6 +60,8 @@ def test_every_route_is_closed_to_whom_it_should_be(app, keys):
             if role == "open":
                 assert status != 401, (method, path, who)
                 assert status != 403 or rule == "/login", "the form without its token, which is another matter"
+            elif who is None and rule == f"{BASE}/docs":
+                assert status == 303, "a page for people leads them to where they sign in"
             elif who is None:
                 assert (status, answer.headers["WWW-Authenticate"]) == (401, "Bearer"), (method, path)
             elif ROLES.index(who) < ROLES.index(role):

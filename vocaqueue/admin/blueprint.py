@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
-from . import dead_letters, history, items, jobs, limits, logs, page, removal, schedules, steering, submission, system
+from . import (
+    dead_letters,
+    docs,
+    history,
+    items,
+    jobs,
+    later,
+    limits,
+    logs,
+    page,
+    removal,
+    schedules,
+    steering,
+    submission,
+    system,
+)
 from . import keys as key_routes
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
@@ -66,6 +81,8 @@ def create_admin_blueprint(
     system.add_routes(blueprint, queue, dict(links or {}))
     history.add_routes(blueprint, queue)
     dead_letters.add_routes(blueprint, queue)
+    docs.add_routes(blueprint)
+    later.add_routes(blueprint)
     if keys is not None:
         key_routes.add_routes(blueprint, keys)
     page.add_routes(blueprint)

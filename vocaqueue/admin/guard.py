@@ -248,16 +248,20 @@ def _options(rest: str = "") -> ResponseReturnValue:
 
 
 def _allowed_here() -> list[str]:
-    """The methods that this address has a route for."""
+    """The methods that this address has a route for: /jobs/export is no job, though /jobs/<id> fits it too."""
     adapter = current_app.create_url_adapter(request)
-    allowed = []
+    found: dict[str, int] = {}  # verb -> variables in its route
     for verb in VERBS if adapter else ():
         try:
             rule, _ = adapter.match(method=verb, return_rule=True)  # type: ignore[union-attr]
         except (NotFound, MethodNotAllowed, RequestRedirect):
             continue
-        if rule.endpoint.rpartition(".")[2] != "nothing_here":
-            allowed += [verb, "HEAD"] if verb == "GET" else [verb]
+        operation = getattr(current_app.view_functions[rule.endpoint], "vocaqueue_operation", None)
+        if operation is None or operation.is_described:
+            found[verb] = len(rule.arguments)
+    allowed = [verb for verb, variables in found.items() if variables == min(found.values())]
+    if "GET" in allowed:
+        allowed.insert(allowed.index("GET") + 1, "HEAD")
     return [*allowed, "OPTIONS"] if allowed else []
 
 

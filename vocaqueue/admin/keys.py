@@ -58,7 +58,7 @@ def add_routes(blueprint: GuardedBlueprint, keys: KeyStore) -> None:
         """The API keys, the newest first."""
         return ok(keys.page(statuses=query.status, page=query.page, limit=query.limit).as_dict())
 
-    @blueprint.post("/keys", role="admin", body=NewKey, answer=(201, MadeKey))
+    @blueprint.post("/keys", role="admin", body=NewKey, answer=(201, MadeKey), described={"has_location": False})
     def make_key(body: NewKey) -> Response:
         """Make a key and show it, this once."""
         made = keys.make(body.name, body.role, expires_at=body.expires_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 from werkzeug.exceptions import NotFound
 
 from ..errors import Detail, InvalidParams
@@ -32,12 +32,22 @@ class RateFields(JobParams):
 
 
 class TypeChange(JobParams):
+    """What is left out stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"rate": {"max": 10, "durationSeconds": 10}, "maxRunningChunks": 4}]}
+    )
+
     rate: RateFields | None = Field(None, description="null takes the rate away.")
     max_running_chunks: int | None = Field(None, ge=1, le=10_000, strict=True, description="null takes the cap away.")
     held: bool | None = Field(None, strict=True)
 
 
 class AccountChange(JobParams):
+    """What is left out stays."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"rate": {"max": 10, "durationSeconds": 10}}]})
+
     rate: RateFields | None = Field(None, description="null takes the rate away.")
     held: bool | None = Field(None, strict=True)
 

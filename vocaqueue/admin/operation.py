@@ -42,7 +42,7 @@ class Operation:
     beside: type[JobParams] | None = None  #: fields that the body may have too, unless `body` has one of that name
     takes_file: bool = False  #: in the field `file` of a multipart body, in place of `uploadId`
     headers: Mapping[str, str] | None = None  #: that a request may have: name -> what it says
-    needs_store: bool = True  #: whether it may answer 503
+    has_location: bool = True  #: whether a 201 says where the new thing is
     is_page: bool = False  #: people see it: who is not signed in is led to the blueprint's `login`
     view: Any = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from flask import Response, send_from_directory
 from flask.typing import ResponseReturnValue
@@ -12,15 +13,16 @@ from ..errors import VocaqueueError
 from .answers import media
 from .guard import OPEN, GuardedBlueprint
 
+CACHED = {"If-None-Match": "The ETag of an answer before; 304 while nothing has changed."}
 STATIC = Path(__file__).parent / "static"
 
 
 def add_routes(blueprint: GuardedBlueprint) -> None:
-    page = media("text/html", ETag="Of the file.")
-    file = media("text/javascript", "text/css", "image/svg+xml", "text/html", ETag="Of the file.")
-    stated = {"role": OPEN, "query": None, "described": {"needs_store": False}}
+    page = {200: media("text/html", ETag="Of the file."), 304: None} | ({303: None} if blueprint.login else {})
+    file = {200: media("text/javascript", "text/css", "image/svg+xml", "text/html", ETag="Of the file."), 304: None}
+    stated: dict[str, Any] = {"role": OPEN, "query": None, "described": {"headers": CACHED}}
 
-    @blueprint.get("/ui/", answer={200: page, 303: None} if blueprint.login else page, **stated)
+    @blueprint.get("/ui/", answer=page, **stated)
     def dashboard() -> ResponseReturnValue:
         """The dashboard; who is not signed in is led to the sign-in page, where there is one."""
         if blueprint.login:

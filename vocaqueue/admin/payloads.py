@@ -50,9 +50,11 @@ CODES: dict[int, str] = {
     405: "method_not_allowed",
     409: "conflict",
     413: "too_large",
+    414: "too_large",
     415: "unsupported_media_type",
     422: "invalid_params",
     429: "too_many_requests",
+    431: "too_large",
     501: "not_supported",
     503: "unavailable",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from flask import Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from ..engine.bulk import JobFilter
 from ..errors import Detail, InvalidParams
@@ -51,6 +51,12 @@ class FilterBody(JobParams):
 
 
 class BulkBody(JobParams):
+    """Which jobs: `ids`, a `filter`, or the `previewId` of a dry run."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"action": "cancel", "filter": {"type": "export", "status": ["waiting"]}}]}
+    )
+
     action: Literal["retry", "cancel", "delete", "pause", "resume"]
     ids: tuple[str, ...] | None = None
     filter: FilterBody | None = None

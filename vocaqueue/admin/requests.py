@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -12,7 +13,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from flask import request
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
 from ..registry import JobParams
@@ -45,13 +46,9 @@ def _whole_number(value: Any) -> Any:
 
 
 def _switch(value: Any) -> Any:
-    if isinstance(value, str):
-        # `?dryRun` alone means yes.
-        known = {"true": True, "1": True, "": True, "false": False, "0": False}
-        if value.lower() not in known:
-            raise ValueError("must be true or false")
-        return known[value.lower()]
-    return value
+    if isinstance(value, str) and value not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return value == "true" if isinstance(value, str) else value
 
 
 def _by_comma(value: Any) -> Any:
@@ -81,13 +78,15 @@ def json_body() -> dict[str, Any]:
         BadRequest: It cannot be read.
         InvalidParams: It is JSON, but no object.
     """
-    raw = request.get_data(cache=False)
+    with readable():
+        raw = request.get_data(cache=False)
     if not raw:
         return {}
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as application/json.")
     try:
-        read = json.loads(raw, parse_constant=_no_number, object_pairs_hook=_each_once)
+        # Not the bytes as they are: `json` takes UTF-16 too, and half a letter.
+        read = json.loads(raw.decode("utf-8-sig"), parse_constant=_no_number, object_pairs_hook=_each_once)
     except RecursionError:
         raise BadRequest("The JSON is nested too deeply.") from None
     except ValueError as error:
@@ -97,6 +96,19 @@ def json_body() -> dict[str, Any]:
     if b"\\u" in raw or b"\0" in raw:
         _check_text(read)
     return read
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Raises BadRequest where the server cannot make out the body, such as chunks that are none."""
+    try:
+        yield
+    except HTTPException:
+        raise
+    except Exception as error:  # of whatever kind the server has for it
+        if isinstance(error, OSError) and error.errno is not None:  # a disk, a connection
+            raise
+        raise BadRequest("The body cannot be read: its chunks or its length make no sense.") from None
 
 
 class Nothing(JobParams):
@@ -131,15 +143,21 @@ def invalid(error: ValidationError) -> InvalidParams:
     return InvalidParams("; ".join(f"{d.field}: {d.message}" for d in details[:3]), details)
 
 
-def form_fields() -> dict[str, Any]:
+def form_fields(lists: Collection[str]) -> dict[str, Any]:
     """
     The text fields of a multipart body. What looks like a JSON object or list is read as one; empty ones are left out.
 
+    Args:
+        lists: Fields that are lists; each part of that name is an entry, unless it is the list as JSON.
+
     Raises:
-        BadRequest: A field that begins like JSON is none, or a field is there twice.
+        BadRequest: A field that begins like JSON is none, or a field that is no list is there twice.
     """
     fields: dict[str, Any] = {}
     for name, values in request.form.lists():
+        if name in lists and (len(values) > 1 or not values[0].lstrip().startswith("[")):
+            fields[name] = [text for text in values if text.strip()]
+            continue
         if len(values) > 1:
             raise BadRequest(f"The field “{name}” is there {len(values)} times; send it once.")
         text = values[0].strip()
@@ -160,8 +178,7 @@ class Query(JobParams):
     """
     Base of the arguments that an address takes after its “?”.
 
-    An argument that is empty counts as left out, but for a `Switch`, which it turns on. One that is no `Several` may be
-    there once.
+    A text or list that is empty counts as left out. One that is no `Several` may be there once.
     """
 
 
@@ -187,16 +204,16 @@ def arguments(model: type[Arguments]) -> Arguments:
     given: dict[str, Any] = {}
     wrong: list[Detail] = []
     for name, values in request.args.lists():
-        if any(_HALF_LETTER.search(text) for text in (name, *values)):
-            raise BadRequest("An argument holds half a letter (a lone surrogate) or a NUL, which no text may contain.")
         field = known.get(name)
+        if field is not None and any(map(_HALF_LETTER.search, values)):
+            raise BadRequest(f"{name} holds half a letter (a lone surrogate) or a NUL, which no text may contain.")
         if field is None:
             wrong.append(Detail(name, "unknown_field", unknown_field(name, known)))
         elif takes_several(field):
             given[name] = values
         elif len(values) > 1:
             wrong.append(Detail(name, "repeated", f"{name} is there {len(values)} times; give it once."))
-        elif values[0] != "" or field.annotation is bool:
+        elif values[0] != "" or not _takes_text(field):
             given[name] = values[0]
     if wrong:
         raise InvalidParams(" ".join(detail.message for detail in wrong[:3]), wrong)
@@ -204,6 +221,10 @@ def arguments(model: type[Arguments]) -> Arguments:
         return model.model_validate(given)
     except ValidationError as error:
         raise invalid(error) from None
+
+
+def _takes_text(field: FieldInfo) -> bool:
+    return str in {field.annotation, *get_args(field.annotation)}
 
 
 def takes_several(field: FieldInfo) -> bool:

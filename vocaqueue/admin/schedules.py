@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, url_for
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from ..errors import UnknownType
 from ..registry import JobParams
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 
 class NewSchedule(JobParams):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"type": "export", "params": {"format": "csv"}, "cron": "0 3 * * *", "timeZone": "Asia/Seoul"}]
+        }
+    )
+
     type: str = Field(description="Of the jobs that it makes.")
     params: dict[str, Any] = Field(
         default_factory=dict, description="As for POST /jobs/{type}; a filter is resolved each time."
@@ -33,8 +39,10 @@ class NewSchedule(JobParams):
     enabled: bool = True
 
 
-class Change(JobParams):
+class ScheduleChange(JobParams):
     """What is left out stays; cron takes everySeconds away, and the other way round."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"enabled": False}, {"everySeconds": 3600}]})
 
     params: dict[str, Any] | None = None
     name: str | None = Field(None, max_length=200)
@@ -106,8 +114,8 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         """One schedule."""
         return ok(table.get(schedule_id).as_dict())
 
-    @blueprint.patch("/schedules/<schedule_id>", role="operator", body=Change, answer=Schedule)
-    def change_schedule(schedule_id: str, body: Change) -> Response:
+    @blueprint.patch("/schedules/<schedule_id>", role="operator", body=ScheduleChange, answer=Schedule)
+    def change_schedule(schedule_id: str, body: ScheduleChange) -> Response:
         """Change a schedule, or turn it on or off. What is left out stays."""
         require_type(table.get(schedule_id).type)
         changes = {name: getattr(body, name) for name in body.model_fields_set}

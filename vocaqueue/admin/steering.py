@@ -30,18 +30,24 @@ ItemIds = Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_PICKED)
 
 
 class Retry(JobParams):
-    codes: Codes | None = Field(None, description="Only failures with one of these codes, and what was not tried.")
-    item_ids: ItemIds | None = Field(None, description="Only these failed items (and those of `codes`), and likewise.")
+    codes: Codes | None = Field(
+        None, examples=[["timed_out"]], description="Only failures with one of these codes, and what was not tried."
+    )
+    item_ids: ItemIds | None = Field(
+        None, examples=[["apple", "pear"]], description="Only these failed items (and those of `codes`), and likewise."
+    )
 
 
-class Change(JobParams):
-    priority: requests.Level = Field(description="critical, high, normal, low, or 1 to 4.")
+class PriorityChange(JobParams):
+    priority: requests.Level = Field(examples=["high"], description="critical, high, normal, low, or 1 to 4.")
 
 
 class Action(JobParams):
-    action: Literal["pause", "resume", "clean", "empty"]
+    action: Literal["pause", "resume", "clean", "empty"] = Field(examples=["pause"])
     type: str | None = Field(None, description="Only this type; left out: everything.")
-    options: dict[str, Any] | None = Field(None, description="Of clean and empty.")
+    options: dict[str, Any] | None = Field(
+        None, description="Of clean: grace (milliseconds), status, limit, skipBin. Of empty: delayed, limit, skipBin."
+    )
 
 
 class Acted(Answer):
@@ -78,8 +84,8 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         """Run again what failed or was not done."""
         return ok(whole(queue, queue.retry(job_id, codes=body.codes, item_ids=body.item_ids).record))
 
-    @blueprint.patch("/jobs/<job_id>", role="operator", body=Change, answer=JobAnswer, errors=(409,))
-    def change(job_id: str, body: Change) -> Response:
+    @blueprint.patch("/jobs/<job_id>", role="operator", body=PriorityChange, answer=JobAnswer, errors=(409,))
+    def change(job_id: str, body: PriorityChange) -> Response:
         """Give a job another priority."""
         return ok(whole(queue, queue.set_priority(job_id, body.priority).record))
 

@@ -53,7 +53,7 @@ class EventsBlueprint(GuardedBlueprint, ServerSentEventsBlueprint):  # type: ign
                 role="viewer",
                 answer=answer,
                 methods=["GET"],
-                described={"headers": again, "needs_store": False},
+                described={"headers": again},
             )
 
     def publish(self, *_arguments: Any, **_options: Any) -> None:

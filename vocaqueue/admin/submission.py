@@ -57,7 +57,7 @@ class General(JobParams):
 
 
 class SubmitQuery(Query):
-    dry_run: Switch | None = Field(None, description="Not part of this version: 501.")
+    dry_run: Switch = Field(False, description="Not part of this version: 501.")
 
 
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, uploads: Keep | None) -> None:
@@ -99,7 +99,7 @@ def _view(queue: QueueManager, job_type: JobType, uploads: Keep | None) -> Calla
 
 
 def _submit(queue: QueueManager, job_type: JobType, uploads: Keep | None, query: SubmitQuery) -> Response:
-    if query.dry_run is not None:
+    if query.dry_run:
         raise NotSupported("“dryRun” is not part of this version; leave it out.")
     body = _body(job_type, uploads)
     own, general = _split(job_type, body.fields)
@@ -149,11 +149,14 @@ def _body(job_type: JobType, uploads: Callable[[IO[bytes], str], str] | None) ->
     if uploads is None:
         raise NotSupported("Files cannot be handed in here; send the id of an upload as application/json.")
     request.max_content_length = requests.UPLOAD_BODY_BYTES
-    given = request.files.get("file")
+    with requests.readable():
+        given = request.files.get("file")
     if given is None or not given.filename:
         message = "Put the file into the field “file”."
         raise InvalidParams(message, [Detail("file", "missing", message)])
-    return Body(requests.form_fields(), Upload(given, uploads))
+    models = (job_type.params, General)
+    lists = {f.alias or n for model in models for n, f in model.model_fields.items() if requests.takes_several(f)}
+    return Body(requests.form_fields(lists), Upload(given, uploads))
 
 
 def _options(general: General) -> Options:

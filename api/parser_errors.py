@@ -1,0 +1,33 @@
+"""What gunicorn's parser refuses, before there is an application to ask, is answered in the API's envelope too."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from vocaqueue.admin.payloads import CODES
+
+
+def install() -> None:
+    """In place of gunicorn's own answers, which are HTML. It has no setting for that."""
+    from gunicorn import util
+
+    util.write_error = _write_error
+
+
+def _write_error(sock: Any, status: int, reason: str, message: str) -> None:
+    """
+    Args:
+        message: What is wrong with the request; of an error of the application gunicorn gives none.
+    """
+    from gunicorn import util
+
+    said = f"{HTTPStatus(status).phrase}: {message}" if message else HTTPStatus(status).phrase
+    error = {"code": CODES.get(status, "malformed" if status < 500 else "internal_error"), "message": f"{said}."}
+    body = json.dumps({"success": False, "error": error | {"details": []}}).encode()
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    util.write_nonblock(sock, head.encode("latin-1", "replace") + body)

@@ -1,0 +1,77 @@
+"""What gunicorn refuses before the application sees it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.api.test_browser import Web
+
+REQUESTS = {
+    "a request line without an end": (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+    "a header without an end": (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+    "too many headers": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431),
+    "no request": (b"hello\r\n\r\n", 400),
+    "another version": (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", 400),
+    "a length that is none": (b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
+    "two lengths": (b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na", 400),
+    "a length and chunks": (
+        b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "a name of a header with a space": (b"GET / HTTP/1.1\r\nHost: x\r\nA B: c\r\n\r\n", 400),
+    "chunks that are none": (
+        b"POST /api/admin/queue/action HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer key\r\n"
+        b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        400,
+    ),
+    "a path that is no UTF-8": (b"GET /api/admin/queue/jobs/\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "an escape that is none": (b"GET /api/admin/queue/jobs/%zz%ff HTTP/1.1\r\nHost: x\r\n\r\n", 401),
+    "another method": (b"FOO /api/admin/queue/stats HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+    "a host that is none": (b"GET /api/admin/queue/stats HTTP/1.1\r\nHost: a b/\xc3\xa9\r\n\r\n", 401),
+    "half an address as host": (b"GET /api/admin/queue/stats HTTP/1.1\r\nHost: [::1\r\n\r\n", 401),
+    "no host": (b"GET /api/admin/queue/stats HTTP/1.1\r\n\r\n", 401),
+    "a whole address": (b"GET http://x/api/admin/queue/stats HTTP/1.1\r\nHost: x\r\n\r\n", 401),
+    "a star": (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+    "a session of nonsense": (
+        b"GET /api/admin/queue/stats HTTP/1.1\r\nHost: x\r\nCookie: vocaqueue-vq=\xff;=;;\r\n\r\n",
+        401,
+    ),
+    "a key of nonsense": (b"GET /api/admin/queue/stats HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\r\n\r\n", 401),
+    "an address of nothing": (b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+}
+
+
+def ask(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """(status, headers in lower case, body)"""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(request)
+        answer = b""
+        while True:
+            head, _, body = answer.partition(b"\r\n\r\n")
+            lines = head.decode("latin-1").split("\r\n")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+            if b"\r\n\r\n" in answer and len(body) >= int(headers.get("content-length", 0)):
+                return int(lines[0].split()[1]), headers, body
+            part = client.recv(65536)
+            assert part, f"closed after {answer[:200]!r}"
+            answer += part
+
+
+@pytest.mark.slow
+def test_what_is_no_http_is_refused_in_json(tmp_path: Path):
+    """
+    Over-long lines, bad headers, bad lengths, other methods: a status that fits, our envelope, never HTML.
+    """
+    web = Web(tmp_path)
+    try:
+        for what, (request, wanted) in REQUESTS.items():
+            status, headers, body = ask(web.port, request)
+            assert (status, headers["content-type"]) == (wanted, "application/json"), (what, body)
+            assert json.loads(body)["success"] is False, what
+            assert b"Traceback" not in body
+    finally:
+        web.system.stop()

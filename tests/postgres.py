@@ -1,4 +1,4 @@
-"""A private PostgreSQL server."""
+"""A private PostgreSQL server for a test."""
 
 from __future__ import annotations
 
@@ -47,3 +47,10 @@ def private_postgres() -> Iterator[str]:
         subprocess.run([*user, folder / "pg_ctl", "-D", where / "data", "stop", "-m", "immediate"], check=False)
         server.wait(20)
         shutil.rmtree(where, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """A private PostgreSQL server."""
+    with private_postgres() as url:
+        yield url

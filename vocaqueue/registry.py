@@ -25,7 +25,12 @@ class JobParams(BaseModel):
     """Base of every type's parameters: camelCase outside, snake_case inside, unknown fields and infinity refused."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,  # it may be secret, and errors are logged
     )
 
 

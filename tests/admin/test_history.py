@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from tests.admin.conftest import Client, make_app
-from tests.archive.conftest import Kept
+from tests.history.conftest import Kept
 from tests.toys import JOB_TYPES
 from vocaqueue.job import iso
 from vocaqueue.store.counts import ITEMS, JOBS
@@ -91,8 +91,8 @@ def test_without_the_archive_the_plain_list_goes_on(client: Client, queue: Kept,
     """
     queue.waiting(name="here")
     empty = client.get("/jobs?q=here")
-    queue._archive.close()
-    queue._archive.url = "sqlite:////proc/nowhere/queue.db"
+    queue.archive.close()
+    queue.archive.url = "sqlite:////proc/nowhere/queue.db"
     for answer in (empty, client.get("/jobs?q=here")):
         assert (answer.status_code, answer.json["error"]["code"]) == (503, "archive_unavailable")
         assert answer.headers["Retry-After"]

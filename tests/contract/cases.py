@@ -13,6 +13,8 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
+from vocaqueue.engine.audit import AuditPass
+
 from .conftest import World
 
 Case = Callable[[World], TestResponse]
@@ -113,6 +115,13 @@ def file_of_a_job(world: World) -> TestResponse:
     return world.get(f"/jobs/{job_id}/files/words.csv")
 
 
+def audited(world: World) -> TestResponse:
+    """With an entry in the list."""
+    world.queue.pause_all("paid")
+    AuditPass(world.queue.ledger, world.queue.audit.log)()
+    return world.get("/audit")
+
+
 def ended_stream(world: World) -> TestResponse:
     """The client has seen the job's end."""
     job_id = world.job("cancelled")
@@ -153,6 +162,8 @@ CASES: dict[str, dict[int, Case]] = {
         200: post("/action", {"action": "pause", "type": "paid"}),
         404: post("/action", {"action": "pause", "type": "no-such"}),
     },
+    "audit": {200: audited},
+    "verifyAudit": {200: get("/audit/verify")},
     "bin": {200: binned},
     "restore": {200: restored},
     "deadLetters": {200: get("/dead-letters")},

@@ -63,6 +63,7 @@ class Removing(QueueManager):
             "quarter:",
             "event",
             "progress",
+            "audit",
             "told:",
             "gone:",
             "preview:",

@@ -12,7 +12,6 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
-from tests.postgres import private_postgres
 from vocaqueue import ArchiveUnavailable, BadSettings
 from vocaqueue.archive.bin import Bin, BinEntry, Binned
 from vocaqueue.archive.database import MIGRATIONS, Archive
@@ -157,13 +156,6 @@ def test_a_database_that_cannot_be_used_is_a_sentence(url, error):
     """
     with pytest.raises(error, match="DATABASE_URL"):
         Bin(Archive(url), "ns").holds(["a"])
-
-
-@pytest.fixture
-def postgres():
-    """A private PostgreSQL server."""
-    with private_postgres() as url:
-        yield url
 
 
 def test_the_same_on_postgresql(postgres):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
+from flask import request
+
 from . import (
+    audit,
     dead_letters,
     docs,
     history,
@@ -70,6 +73,9 @@ def create_admin_blueprint(
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
     blueprint.login = (links or {}).get("login")
     blueprint.hub = Hub(queue)
+    blueprint.on_forbidden = lambda: queue.audit.note(
+        f"request.{request.method.lower()}", kind="request", target=request.path[:500], outcome="forbidden"
+    )
     jobs.add_routes(blueprint, queue)
     submission.add_routes(blueprint, queue, uploads)
     removal.add_routes(blueprint, queue)
@@ -81,6 +87,7 @@ def create_admin_blueprint(
     system.add_routes(blueprint, queue, dict(links or {}))
     history.add_routes(blueprint, queue)
     dead_letters.add_routes(blueprint, queue)
+    audit.add_routes(blueprint, queue)
     docs.add_routes(blueprint)
     later.add_routes(blueprint)
     if keys is not None:

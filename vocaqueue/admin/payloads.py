@@ -38,6 +38,8 @@ STATUS: dict[str, int] = {
     "preview_not_found": 404,
     "store_unavailable": 503,
     "archive_unavailable": 503,
+    "audit_full": 503,
+    "secrets_locked": 503,
     "database_unavailable": 503,
 }
 

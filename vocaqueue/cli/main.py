@@ -9,6 +9,7 @@ import click
 from ..actor import acting, process_actor
 from ..errors import BadRequest, VocaqueueError
 from . import processes, reading, removal, steering, submission
+from .audit import audit
 from .dead_letters import dead_letters
 from .flower import flower
 from .keys import keys
@@ -44,7 +45,7 @@ COMMANDS = (
     *(reading.jobs, reading.show, reading.watch, reading.stats, reading.workers),
     *(steering.cancel, steering.pause, steering.resume, steering.retry, steering.promote, steering.priority),
     *removal.COMMANDS,
-    *(limits, logs, schedules, dead_letters, keys),
+    *(limits, logs, schedules, dead_letters, audit, keys),
     *(processes.start, processes.doctor, processes.worker, processes.beat, processes.reconciler, processes.relay),
     flower,
 )

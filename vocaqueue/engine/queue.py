@@ -13,6 +13,7 @@ from ..job import Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings
 from ..store.logins import Logins
+from .audit import Audit
 from .finding import Finding
 from .handle import Job
 from .keys import KeyStore
@@ -35,7 +36,8 @@ class QueueManager(Finding, Reading, Steering, Removing):
     def __init__(self, settings: Settings, job_types: Registry | Iterable[JobType], *, patience_s: float = 2.0) -> None:
         super().__init__(settings, job_types, patience_s=patience_s)
         self._events = Listeners(self.ledger)
-        self.keys = KeyStore(self, self._archive)  #: API keys
+        self.audit = Audit(self)  #: who did what
+        self.keys = KeyStore(self, self._archive, self.audit)  #: API keys
         self.limits = QueueLimits(self)  #: what may run how fast
         self.schedules = Schedules(self)  #: the table of jobs that come by themselves
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import BadSettings, StoreUnavailable
+from ..errors import BadSettings, SecretsLocked, StoreUnavailable
 from ..handler import Context, Handler
 from ..outcome import Item, JobFatal
 from ..registry import JobType
@@ -102,7 +102,7 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
         raise
     except Exception as error:
         log.exception("%s cannot be run here", job_id)
-        _refuse(holder, claim.data["kind"], f"The worker cannot run this job: {type(error).__name__}: {error}"[:500])
+        _refuse(holder, claim.data["kind"], error)
         return "refused"
     deadline = started + limits.timeout_s
     if claim.data["kind"] == "run":
@@ -350,7 +350,7 @@ def _context(
         run=int(claim.data["run"]),
         fence=int(claim.data["fence"]),
         token=token,
-        params=job_type.params.model_validate(job.params),
+        params=job_type.params.model_validate(runtime.secrets.load(json.loads(raw.get(b"params") or b"{}"))),
         created_by=job.created_by,
         source=json.loads(raw.get(b"source") or b"{}"),
         counts={
@@ -374,13 +374,16 @@ def _explain(runtime: Runtime, job_type: JobType, job_id: str, number: int, clai
         log.warning("job %s waits: it was made by newer code than this worker has", job_id)
 
 
-def _refuse(holder: Holder, kind: str, why: str) -> None:
+def _refuse(holder: Holder, kind: str, error: Exception) -> None:
     """End the job with a sentence: its code cannot be loaded, or its parameters do not fit it any more."""
+    code, why = "cannot_run", f"The worker cannot run this job: {type(error).__name__}: {error}"[:500]
+    if isinstance(error, SecretsLocked):
+        code, why = error.code, error.message
     if kind == "run":
-        holder.commit([], patience_s=CLAIM_PATIENCE_S, close=True, fatal={"code": "cannot_run", "message": why})
+        holder.commit([], patience_s=CLAIM_PATIENCE_S, close=True, fatal={"code": code, "message": why})
         holder.tell_sent()
     else:
-        holder.end("lease_fail", CLAIM_PATIENCE_S, code="cannot_run", message=why, final=True)
+        holder.end("lease_fail", CLAIM_PATIENCE_S, code=code, message=why, final=True)
 
 
 def _retire(why: str) -> None:

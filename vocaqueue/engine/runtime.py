@@ -12,7 +12,8 @@ from ..errors import BadSettings
 from ..files import FileStore
 from ..handler import Handler
 from ..registry import JobType, Registry, load_object
-from ..settings import Settings
+from ..secrets import SecretBox
+from ..settings import Settings, secret_key
 from ..store.ledger import Ledger
 from .tickets import TicketOffice
 
@@ -41,6 +42,7 @@ class Runtime:
         self.ledger = Ledger(settings)
         self.office = TicketOffice(app, settings)
         self.files = FileStore.from_url(settings.storage_url)
+        self.secrets = SecretBox(secret_key)
         self._handlers: dict[str, Handler] = {}
 
     def handler(self, job_type: JobType) -> Handler:

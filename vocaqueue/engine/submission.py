@@ -249,9 +249,7 @@ class Submission:
             return seen
         queue, options, job_type = self.queue, self.options, self.job_type
         prepared, ids = self._resolve()
-        kept = prepared.params.model_dump(
-            mode="json", by_alias=True, exclude={job_type.items} if job_type.items else None
-        )
+        kept = queue.secrets.dump(prepared.params, exclude={job_type.items} if job_type.items else None)
         job_id = job_id or f"{job_type.name}-{uuid4().hex[:12]}"
         blocks = None if ids is None else f"new:{job_id}:{uuid4().hex[:8]}"
         if ids is not None and blocks is not None:
@@ -306,7 +304,7 @@ class Submission:
 
     def _compared(self, params: JobParams) -> dict[str, Any]:
         """The parameters in one spelling; the order of ids does not matter."""
-        spelled = params.model_dump(mode="json", by_alias=True) | self._contents
+        spelled = self.queue.secrets.fingerprint(params) | self._contents
         if self.job_type.items is not None:
             field = type(params).model_fields[self.job_type.items].alias or self.job_type.items
             spelled[field] = sorted(set(spelled[field] or ()))

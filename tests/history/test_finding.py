@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.archive.conftest import Kept
+from tests.history.conftest import Kept
+from tests.secret.toys import SENTINEL, guarded
 from tests.toys import Bulk, Noop, Toy
 from vocaqueue import HistoryUnavailable, InvalidParams
 from vocaqueue.job import SORTS, JobRecord
@@ -227,6 +228,19 @@ def test_a_job_is_found_by_each_of_its_items(queue: Kept) -> None:
         assert set(queue.found(item_id=f"단어{n}")) == expected
     assert queue.found(item_id="단어11000") == []
     assert queue.found(item_id="단어") == []
+
+
+def test_a_secret_is_found_by_nothing(queue: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Neither a secret parameter nor what is kept of it can be searched for; what is plain beside it can.
+    """
+    monkeypatch.setenv("VOCAQUEUE_SECRET_KEY", "the-key")
+    queue.add(guarded(plain="beside it"), name="guarded")
+    queue.keep()
+    assert queue.found(q="beside") == ["guarded"]
+    for secret in (SENTINEL, "한글", "731903117", "vqs1"):
+        assert queue.found(q=secret) == []
+    assert all(SENTINEL not in text and "vqs1" not in text for text in queue.texts())
 
 
 def test_a_list_of_nothing_is_a_page_too(queue: Kept) -> None:

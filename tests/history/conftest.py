@@ -10,8 +10,8 @@ import pytest
 
 from tests.postgres import private_postgres
 from tests.removal.conftest import Removing
+from tests.secret.toys import JOB_TYPES as GUARDED
 from tests.toys import JOB_TYPES
-from vocaqueue.archive.database import Archive
 from vocaqueue.archive.history import job_table
 from vocaqueue.engine.job_history import FOLLOW, JobHistoryPass, Position, cursors
 from vocaqueue.store.job_states import read_states
@@ -25,7 +25,6 @@ class Kept(Removing):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.archive = Archive(self.settings.database_url)
         self.keeper = self.new_keeper()
 
     def new_keeper(self) -> JobHistoryPass:
@@ -53,6 +52,14 @@ class Kept(Removing):
             mine = job_table.c.namespace == self.settings.namespace
             return [tuple(row) for row in connection.execute(select(*columns).where(mine).order_by(job_table.c.id))]
 
+    def texts(self) -> list[str]:
+        """What of the jobs is searched."""
+        from sqlalchemy import select
+
+        with self.archive.reading() as connection:
+            mine = job_table.c.namespace == self.settings.namespace
+            return list(connection.execute(select(job_table.c.text).where(mine)).scalars())
+
     def truth(self) -> list[tuple[Any, ...]]:
         """What the rows must be: as the ledger has the jobs now."""
         ids = sorted(i.decode() for i in self.ledger.client.zrange(self.ledger.keys("jobs"), 0, -1))
@@ -60,10 +67,6 @@ class Kept(Removing):
             tuple(getattr(job.progress if name == "failed" else job, name) for name in COMPARED)
             for job in (state.job for state in read_states(self.ledger, ids).values())
         ]
-
-    def close(self) -> None:
-        self.archive.close()
-        super().close()
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +80,6 @@ def queue(request: pytest.FixtureRequest, make_ledger: Callable[..., Ledger], tm
     is_lite = request.param == "sqlite"
     url = f"sqlite:///{tmp_path}/queue.db" if is_lite else request.getfixturevalue("postgres")
     settings = make_ledger(storage_url=f"file://{tmp_path}/files", database_url=url).settings
-    made = Kept(settings, JOB_TYPES)
+    made = Kept(settings, (*JOB_TYPES, *GUARDED))
     yield made
     made.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from tests.archive.conftest import Kept
+from tests.history.conftest import Kept
 from tests.system.systems import System, until
 from tests.toys import JOB_TYPES, Toy
 from vocaqueue import ArchiveUnavailable, QueueManager
@@ -133,8 +133,7 @@ def test_the_history_comes_back_when_the_archive_does(queue: Kept, monkeypatch: 
     def away() -> None:
         raise ArchiveUnavailable("it is away")
 
-    for archive in (queue.archive, queue._archive):
-        monkeypatch.setattr(archive, "_ready", away)
+    monkeypatch.setattr(queue.archive, "_ready", away)
     for _ in range(3):
         queue.completed(created_by="me")
         with pytest.raises(ArchiveUnavailable):

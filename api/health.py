@@ -35,12 +35,12 @@ class ProcessShown(Answer):
 
 class CheckShown(Answer):
     ok: bool
-    message: str = Field("", description="Where it is not: why.")
+    message: str = Field("", description="Where it is not: why; also what may soon be wrong.")
     types: dict[str, list[WorkerOfType]] = Field({}, description="Of workers, by job type.")
     processes: list[ProcessShown] = Field([], description="Of the relay, the reconciler and beat.")
 
 
-PartName = Literal["jobStore", "broker", "database", "archive", "workers", "relay", "reconciler", "beat"]
+PartName = Literal["jobStore", "broker", "database", "archive", "workers", "relay", "reconciler", "beat", "audit"]
 
 
 class Readiness(Answer):

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.system.systems import System
 from tests.toys import Noop, Toy
 
-from . import finished, prototype, stream
+from . import finished, lists, prototype, stream
 
 ITEMS = 100_000
 ROUNDS = 5
@@ -90,6 +90,8 @@ def main() -> int:
         *finished.measure(),
         "",
         *stream.measure(),
+        "",
+        *lists.measure(),
     ]
     table = "\n".join(lines)
     print(table)

@@ -20,7 +20,10 @@ Every error that vocaqueue raises on purpose.
     ├── WrongStatus            the job's status does not allow it
     ├── NotSupported           known, but not part of this version
     ├── StoreUnavailable       Redis/Valkey is away, or refuses to write
+    │   └── AuditFull          … since too much of the audit log waits to be stored
+    ├── SecretsLocked          a job's secret parameters were encrypted with another key
     ├── ArchiveUnavailable     the database of DATABASE_URL is away, or refuses to write
+    │   ├── HistoryUnavailable … or it does not know enough of the jobs yet
     │   └── KeysUnavailable    … and so an API key cannot be looked up
     └── JobEnded               raised by `Job.wait`
         ├── JobFailed
@@ -207,14 +210,49 @@ class StoreUnavailable(VocaqueueError):
         )
 
 
+class AuditFull(StoreUnavailable):
+    code = "audit_full"
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__("")
+        self.message = (
+            f"{waiting:,} entries of the audit log wait to be stored in the database (DATABASE_URL), so nothing new is "
+            "accepted; what runs goes on and can be stopped. Mend the database or make room; see `vocaqueue doctor`."
+        )
+        self.args = (self.message,)
+
+
 class ArchiveUnavailable(VocaqueueError):
     code = "archive_unavailable"
 
     def __init__(self, reason: str) -> None:
         self.reason: str | None = reason
         super().__init__(
-            f"The database of the bin (DATABASE_URL) cannot be used: {reason}. Nothing was lost; what was removed "
-            "before is in the bin. Mend it or make room, and do it again; or skip the bin, which removes jobs for good."
+            f"The database of DATABASE_URL, which has the bin and the history of jobs, cannot be used: {reason}. "
+            "Nothing was lost; what was removed before is in the bin. Mend it or make room, and do it again. A removal "
+            "can skip the bin, which is for good; lists by type and status alone need no history."
+        )
+
+
+class HistoryUnavailable(ArchiveUnavailable):
+    """The database is there, but it does not know enough of what the ledger has."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        VocaqueueError.__init__(
+            self, f"Jobs cannot be searched for now: {reason}. Lists by type and status alone are always possible."
+        )
+
+
+class SecretsLocked(VocaqueueError):
+    """A job's secret parameters cannot be read with this process's key."""
+
+    code = "secrets_locked"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The secret parameters cannot be decrypted here: they were encrypted with another VOCAQUEUE_SECRET_KEY. "
+            "Give every machine the same one; a job whose key is lost must be submitted again."
         )
 
 

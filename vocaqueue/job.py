@@ -59,6 +59,11 @@ class Priority(IntEnum):
         raise ValueError("priority is one of critical, high, normal, low, or 1 to 4")
 
 
+#: What lists of jobs are sorted by; with `-` before it the largest first.
+SORTS = ("createdAt", "startedAt", "finishedAt", "priority", "name")
+NEWEST_FIRST = "-createdAt"
+
+
 def iso(ms: int | None) -> str | None:
     """Milliseconds since the epoch as ISO 8601 UTC with a Z; None stays None."""
     if ms is None:
@@ -134,7 +139,7 @@ class JobRecord:
     labels: tuple[str, ...]
     status: JobStatus
     priority: Priority
-    params: dict[str, Any]  #: as accepted, camelCase, without the list of ids
+    params: dict[str, Any]  #: as accepted, camelCase, without the list of ids; secrets masked
     created_by: str | None
     created_at_ms: int
     started_at_ms: int | None

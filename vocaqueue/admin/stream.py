@@ -21,7 +21,6 @@ from .guard import Authorize, GuardedBlueprint, identity
 from .hub import Hub
 from .inbox import Inbox
 from .places import RETRY_MS, Places
-from .standing import Standing
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +94,6 @@ class EventsBlueprint(GuardedBlueprint, ServerSentEventsBlueprint):  # type: ign
             self.hub,
             job_id,
             _last_id(),
-            standing=Standing(self.authorize, request, who, "viewer", self.hub.heartbeat_s),
             hang_up=None if connection is None else lambda: connection.shutdown(socket.SHUT_RDWR),
         )
         if connection is not None:
@@ -116,7 +114,6 @@ class Stream:
     One client's stream.
 
     Args:
-        standing: Asked now and then whether the client may still follow; None: nobody is asked.
         hang_up: Ends the client's connection.
     """
 
@@ -126,12 +123,11 @@ class Stream:
         job_id: str | None,
         last_id: str | None,
         *,
-        standing: Standing | None = None,
         hang_up: Callable[[], None] | None = None,
     ) -> None:
         self.hub, self.job_id, self.last_id = hub, job_id, last_id
         self.sending_since: float | None = None
-        self._standing, self._hang_up = standing, hang_up
+        self._hang_up = hang_up
         self._seen: Order | None = None  #: the last id that went out
         self._is_over = False  #: the job's last event went out
         self._inbox: Inbox | None = None
@@ -164,8 +160,6 @@ class Stream:
         while self._inbox is not None and not self._inbox.closed and not self._is_ending:
             if frames := self._next(self._inbox):
                 yield Several(frames)
-            elif not self._is_allowed():
-                return
             elif not self._inbox.closed and self._beat_s <= 0:
                 yield Comment("heartbeat")
         if self._retry_ms is not None and not self._is_over:
@@ -177,7 +171,7 @@ class Stream:
 
     def _next(self, inbox: Inbox) -> list[Frame]:
         """What waits, or comes before something else is due."""
-        frame = inbox.get(min(self._beat_s, self._standing.due_s if self._standing else self._beat_s))
+        frame = inbox.get(self._beat_s)
         frames, size = [], 0
         while frame is not None:
             if self._is_news(frame):
@@ -186,7 +180,7 @@ class Stream:
             if self._is_over or size >= TOGETHER_BYTES:
                 break
             frame = inbox.get(0)
-        return frames if self._is_allowed() else []
+        return frames
 
     def _is_news(self, frame: Frame) -> bool:
         if frame.type == "reset":
@@ -197,9 +191,6 @@ class Stream:
             self._seen = frame.order
         self._is_over = self.job_id is not None and frame.ends
         return True
-
-    def _is_allowed(self) -> bool:
-        return self._standing is None or self._standing.holds()
 
     @property
     def _beat_s(self) -> float:
@@ -219,8 +210,6 @@ class Stream:
             if self._inbox is not None or self._is_ending:
                 return
             time.sleep(AGAIN_S)
-            if not self._is_allowed():
-                return
             if self._beat_s <= 0:
                 yield Comment("heartbeat")
 
@@ -348,9 +337,10 @@ def _browser(identity_id: str) -> str:
     The session's cookie tells those apart who share an identity and an address; other cookies may change between two
     tabs.
     """
-    config = current_app.config
-    changes = config["SESSION_REFRESH_EACH_REQUEST"]  # then two tabs of one browser come with different ones
-    cookie = "" if changes else request.cookies.get(config["SESSION_COOKIE_NAME"], "")
+    # Then two tabs of one browser come with different ones.
+    changes = current_app.config["SESSION_REFRESH_EACH_REQUEST"]
+    name = current_app.session_interface.get_cookie_name(current_app)
+    cookie = "" if changes else request.cookies.get(name, "")
     return "\n".join((identity_id, request.remote_addr or "", request.headers.get("User-Agent", ""), cookie))
 
 

@@ -114,6 +114,7 @@ def parts_of(queue: QueueManager) -> dict[str, Callable[[], Mapping[str, Any]]]:
         "broker": lambda: _broker(queue),
         "archive": lambda: _archive(queue),
         "workers": lambda: _workers(queue),
+        "audit": lambda: _audit(queue),
         **{kind: lambda kind=kind: _process(queue, kind) for kind in PROCESSES},  # type: ignore[misc]
     }
 
@@ -135,6 +136,13 @@ def _broker(queue: QueueManager) -> dict[str, Any]:
 def _archive(queue: QueueManager) -> dict[str, Any]:
     queue.aside(queue.ask_archive)
     return {}
+
+
+def _audit(queue: QueueManager) -> dict[str, Any]:
+    trouble = queue.audit.trouble()
+    if trouble and queue.audit.is_full():
+        raise NotReadyError(trouble)
+    return {"message": trouble} if trouble else {}
 
 
 def _workers(queue: QueueManager) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from ..archive.audit import AuditLog
 from ..archive.database import Archive
 from ..registry import Registry
 from ..settings import Settings
@@ -23,6 +24,8 @@ from ..store.lock import Lock
 from ..store.processes import Presence
 from .app import create_celery_app
 from .archivist import Archivist, Pass
+from .audit import AuditPass
+from .job_history import JobHistoryPass
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,10 @@ LOCK_S = 5.0
 
 def archive_passes(ledger: Ledger, archive: Archive) -> dict[str, Pass]:
     """What the archivist does, by name."""
-    return {}
+    return {
+        "audit": AuditPass(ledger, AuditLog(archive, ledger.settings.namespace)),
+        "jobs": JobHistoryPass(ledger, archive),
+    }
 
 
 class Relay:

@@ -157,6 +157,11 @@ local function shut_gate(gate_name, data, reason)
   if redis.call('HSETNX', K.gates, gate_name, int(now)) == 0 then return false end
   if reason then redis.call('HSET', K.gate_reasons, gate_name, cjson.encode(reason)) end
   data.reason = reason
+  if reason then
+    local kind, name = string.match(gate_name, '^(%a+):?(.*)$')
+    trail.add_machine(kind .. '.pause', 'breaker/' .. gate_name .. '/' .. int(now_us),
+      { kind = kind, target = name, type = data.type, before = { held = false }, after = { held = true, reason = reason } })
+  end
   system_event('queue-paused', data)
   return true
 end
@@ -208,6 +213,7 @@ local function end_job(j)
   let_go(j)
   for _, name in ipairs({ 'retry_due', 'job_due', 'idle', 'unsaid' }) do redis.call('ZREM', K[name], j.id) end
   for _, name in ipairs({ 'retry', 'returned', 'tries', 'suspects', 'lapses' }) do redis.call('UNLINK', K[name] .. j.id) end
+  count(j.type, to, 1)
   event('job-' .. to, j, { result = j.result, error = j.error })
 end
 

@@ -13,8 +13,6 @@ from typing import Any
 
 from vocaqueue.settings import Settings
 
-from . import parser_errors
-
 CALLS = 1000  #: connections beyond those of streams, so that calls are answered when all of these are open
 OTHER_FILES = 200  #: the job store, files, logs
 
@@ -63,6 +61,9 @@ proc_name = "vocaqueue-web"
 def post_worker_init(worker: Any) -> None:
     """Let the streams end when the worker is told to stop; it would wait for them otherwise."""
     import gevent
+
+    # Not above: what is read before gevent has patched the standard library would block all requests where it waits.
+    from . import parser_errors
 
     parser_errors.install()
 

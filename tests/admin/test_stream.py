@@ -7,12 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
-from flask import Flask, Request, g
 
 from tests.admin.conftest import BASE, Client, Events, make_app, settings_of
 from tests.toys import JOB_TYPES, Toy
 from vocaqueue import QueueManager
-from vocaqueue.admin import Identity, create_admin_blueprint
 from vocaqueue.admin import hub as hub_module
 from vocaqueue.admin import inbox as inbox_module
 from vocaqueue.admin.stream import Stream
@@ -290,41 +288,6 @@ def test_a_log_that_went_back_is_noticed(client, queue, monkeypatch):
     say(queue, 9)
     assert stream.until(is_number(9))
     stream.close()
-
-
-def test_who_may_not_watch_any_more_is_cut(queue):
-    """
-    Authorize is asked again while a stream is open, by the same headers, with the host's functions before a request;
-    one whose identity is gone, changed or lowered ends, the others go on.
-    """
-    roles = {"a": "viewer", "b": "viewer", "c": "viewer"}
-    asked: list[str] = []
-
-    def who(request: Request) -> Identity | None:
-        assert g.host == "was here"
-        name = request.headers["X-Name"]
-        asked.append(name)
-        if roles[name] == "error":
-            raise RuntimeError("what keeps the keys is away")
-        return Identity(name, name, roles[name]) if roles[name] else None
-
-    app = Flask("host")
-    app.before_request(lambda: setattr(g, "host", "was here"))
-    app.register_blueprint(blueprint := create_admin_blueprint(queue, authorize=who), url_prefix=BASE)
-
-    def stream(name: str) -> Events:
-        return Events(app.test_client().get(f"{BASE}/events", headers={"X-Name": name}))
-
-    streams = {name: stream(name) for name in roles}
-    for one in streams.values():
-        one.named("queue-stats")
-    roles["b"], roles["c"] = "", "error"
-    streams["b"].to_the_end()
-    say(queue, 1)
-    assert streams["a"].until(is_number(1))
-    assert streams["c"].until(is_number(1)), "an error says nothing about who it is"
-    assert asked.count("a") > 1
-    blueprint.close()
 
 
 def test_a_browser_gives_each_of_its_tabs_a_turn(queue):

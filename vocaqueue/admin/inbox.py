@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
 
 from .frames import Frame
 
@@ -29,7 +29,8 @@ class Inbox:
         self.closed = False
         self.was_cut = False  #: it did not read; closed by the hub for that
         self._hang_up = hang_up
-        self._queue: SimpleQueue[Frame | None] = SimpleQueue()
+        # Looked up when it is needed: gevent may have put its own in place since this module was read.
+        self._queue: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
         for frame in missed:
             self._queue.put(frame)
 
@@ -52,7 +53,7 @@ class Inbox:
             return None
         try:
             frame = self._queue.get(timeout=timeout_s) if timeout_s > 0 else self._queue.get_nowait()
-        except Empty:
+        except queue.Empty:
             return None
         return None if self.closed else frame
 
@@ -66,5 +67,5 @@ class Inbox:
 
     def close(self) -> None:
         self.closed = True
-        self._queue = SimpleQueue() if self._queue.qsize() else self._queue
+        self._queue = queue.SimpleQueue() if self._queue.qsize() else self._queue
         self._queue.put(None)

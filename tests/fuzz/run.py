@@ -20,7 +20,7 @@ from tests.system.systems import ROOT, System, until
 
 TYPES = "workers.job_types:JOB_TYPES,tests.toys:JOB_TYPES"
 ALL_PHASES = "examples,coverage,fuzzing,stateful"
-KEY = "fuzz-key"
+KEY = "the-key-of-the-fuzzer-which-is-long-enough"
 CONFIG = ROOT / "tests/fuzz/schemathesis.toml"
 MIGRATE = "import os; from workers.words import database; database.migrate(os.environ['DATABASE_URL'])"
 #: All but `positive_data_acceptance`: what fits the schemas may still be refused for what is in the store.

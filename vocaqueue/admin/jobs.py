@@ -14,7 +14,7 @@ from ..errors import Detail, InvalidParams, NotSupported, UnknownType
 from ..job import JobRecord, JobStatus
 from .answers import PageOf, media
 from .guard import GuardedBlueprint
-from .job_answers import Job, Listed
+from .job_answers import Job, ListedJob
 from .payloads import ok
 from .requests import Digits, Paged, Query, Several
 
@@ -41,7 +41,7 @@ class WaitQuery(Query):
 
 
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
-    @blueprint.get("/jobs", role="viewer", query=JobsQuery, answer=PageOf[Listed], errors=(501,))
+    @blueprint.get("/jobs", role="viewer", query=JobsQuery, answer=PageOf[ListedJob], errors=(501,))
     def jobs(query: JobsQuery) -> Response:
         """The jobs, the newest first."""
         for name in LATER_ARGUMENTS:

@@ -11,11 +11,12 @@ from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from flask import request
-from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
+from ..job import Priority
 from ..registry import JobParams
 
 SMALL_BODY_BYTES = 1024**2
@@ -60,7 +61,11 @@ def _by_comma(value: Any) -> Any:
 #: JSON's true would pass as 1. A form's fields are texts, so numbers in text are taken.
 Number = Annotated[float, BeforeValidator(_no_switch)]
 Whole = Annotated[int, BeforeValidator(_no_switch)]
-Level = Annotated[str | int, BeforeValidator(_no_switch)]
+Level = Annotated[
+    str | int,
+    BeforeValidator(_no_switch),
+    WithJsonSchema({"enum": [*(priority.label for priority in Priority), *map(int, Priority)]}),
+]
 Time = Annotated[AwareDatetime, BeforeValidator(_text)]
 
 #: For arguments of a query: a number in ASCII digits, true or false, `a,b&name=c` as ("a", "b", "c").

@@ -76,8 +76,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     def keep(stream: IO[bytes], filename: str) -> str:
         return uploads.save(queue.files, stream, filename).id
 
+    @offloaded
+    def discard(upload_id: str) -> None:
+        uploads.discard(queue.files, upload_id)
+
     links = {"words": "/api/words", "login": "/login", "logout": "/logout"}
-    admin = create_admin_blueprint(queue, authorize=gate, uploads=keep, links=links, keys=queue.keys)
+    admin = create_admin_blueprint(
+        queue, authorize=gate, uploads=keep, discard_upload=discard, links=links, keys=queue.keys
+    )
     admin.register_error_handler(SQLAlchemyError, words.on_database_error)
     app.register_blueprint(admin, url_prefix=BASE)
     app.register_blueprint(words.create_blueprint(queue.files, gate), url_prefix="/api/words")

@@ -40,7 +40,7 @@ class Readiness(Answer):
     """All that a job needs."""
 
     ready: bool
-    checks: dict[Literal["jobStore", "database", "workers"], Check]
+    checks: dict[Literal["jobStore", "database", "workers", "audit"], Check]
 
 
 def create_blueprint(queue: QueueManager) -> Blueprint:
@@ -58,6 +58,7 @@ def create_blueprint(queue: QueueManager) -> Blueprint:
             "jobStore": _check(lambda: _ask_store(queue)),
             "database": _check(lambda: off_loop(_ask_database)),
             "workers": _check(lambda: _workers(queue)),
+            "audit": _check(lambda: _audit(queue)),
         }
         ready = all(check["ok"] for check in checks.values())
         headers = {} if ready else {"Retry-After": str(RETRY_AFTER_S)}
@@ -84,6 +85,11 @@ def _ask_database() -> dict[str, Any]:
     with database.reading() as connection:
         connection.execute(text("SELECT 1 FROM words LIMIT 1"))
     return {}
+
+
+def _audit(queue: QueueManager) -> dict[str, Any]:
+    trouble = queue.audit.trouble()
+    return {} if trouble is None else {"ok": not queue.audit.is_full(), "message": trouble}
 
 
 def _workers(queue: QueueManager) -> dict[str, Any]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Request, session
+from flask import Request, request, session
 from werkzeug.exceptions import TooManyRequests
 
-from vocaqueue import KeyRefused, QueueManager, StoreUnavailable
+from vocaqueue import Actor, KeyRefused, QueueManager, StoreUnavailable, acting
+from vocaqueue.actor import current
 from vocaqueue.admin import Identity
 from vocaqueue.admin.guard import ROLES
 from vocaqueue.settings import SHORT_SECRET
@@ -38,7 +40,7 @@ class Gate:
     """The `authorize` of this service."""
 
     def __init__(self, queue: QueueManager, admin_key: str, secret: str) -> None:
-        self._keys, self._namespace = queue.keys, queue.settings.namespace
+        self._keys, self._namespace, self._audit = queue.keys, queue.settings.namespace, queue.audit
         self._admin_key, self._secret = admin_key.strip().encode(), secret.encode()
         self.sessions, self.attempts = Sessions(queue.ledger), Attempts(queue.ledger)
 
@@ -93,6 +95,11 @@ class Gate:
         if wait_s:
             raise TooManyRequests("Too many wrong keys came from this address; wait a little.", retry_after=wait_s)
 
+    def refused(self, why: str) -> None:
+        """Write down that somebody was not let in; best effort, for the answer is no all the same."""
+        with suppress(StoreUnavailable):
+            self._audit.note("session.begin", kind="session", outcome="refused", after={"why": why})
+
     # Sessions
 
     def sign_in(self, entry: Entry) -> None:
@@ -107,8 +114,11 @@ class Gate:
         until_ms = min(until_ms, who.expires_at_ms or until_ms)
         says = {"id": who.id, "name": who.name, "role": who.role, "until": until_ms}
         says |= {"key": entry.key_id, "admin": entry.admin_mark}
-        new = self.sessions.begin(says, max(1, (until_ms - now_ms) // 1000))
-        self.sign_out()
+        with acting(Actor(who.id, who.name, who.role, "http", request.remote_addr)):
+            # First: nobody is let in unless that is written down.
+            self._audit.note("session.begin", kind="session", target=who.id, after={"key": entry.key_id})
+            new = self.sessions.begin(says, max(1, (until_ms - now_ms) // 1000))
+            self.sign_out()
         session.permanent = True
         session.update(sid=new, namespace=self._namespace)
 
@@ -119,6 +129,7 @@ class Gate:
     def sign_out(self) -> None:
         """End this browser's session, and every copy of its cookie. Raises StoreUnavailable: it goes on."""
         if session_id := self._session_id():
+            self._audit.note("session.end", kind="session", target=current().id)
             self.sessions.end(session_id)
         session.clear()
 

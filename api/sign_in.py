@@ -107,6 +107,7 @@ def _by_link(queue: QueueManager, gate: Gate, token: str) -> None:
         except StoreUnavailable:  # just now; the link is used up, so the page must not say that it is not
             raise _Notice(503, "store_away") from None
     elif not _is_signed_in(gate):
+        gate.refused("used_link")
         raise _Notice(401, "used_link")
 
 
@@ -115,6 +116,7 @@ def _by_key(gate: Gate, text: str) -> None:
     try:
         entry = gate.enter(text)
     except KeyRefused as error:
+        gate.refused(error.reason)
         raise _Notice(401, error.reason) from None
     except ArchiveUnavailable:
         gate.attempts.give_back(_tries())

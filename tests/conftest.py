@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.postgres import postgres
 from vocaqueue.settings import Settings
 from vocaqueue.store.ledger import Ledger
 from vocaqueue.testing.valkey import PrivateValkey
+
+__all__ = ["postgres"]  # a fixture
 
 
 @pytest.hookimpl(wrapper=True)

@@ -107,6 +107,32 @@ def test_submit_once_alone_and_by_a_time(cli) -> None:
     assert job_id in other.stderr
 
 
+def test_job_types_that_are_not_there_are_a_sentence(cli, monkeypatch) -> None:
+    """It names the variable and the module."""
+    monkeypatch.setenv("VOCAQUEUE_JOB_TYPES", "nowhere.job_types:JOB_TYPES")
+    ran = cli("jobs")
+    assert ran.exit_code == 1
+    assert "VOCAQUEUE_JOB_TYPES" in ran.stderr
+    assert "there is no module 'nowhere' here" in ran.stderr
+
+
+def test_a_dry_run_says_what_it_would_come_to(cli) -> None:
+    """In words, with what stands in its way, and as JSON; wrong parameters are refused; no job is made."""
+    asked = ("submit", "toy", "-p", 'ids=["a", "b"]', "--dry-run")
+    said = cli(*asked)
+    assert said.exit_code == 0, said.output
+    assert "2" in said.stdout
+    assert "not known" in said.stdout
+    assert "No worker runs for toy" in said.stderr
+    shown = json.loads(cli(*asked, "--json").stdout)
+    assert (shown["estimate"]["items"], shown["jobId"]) == (2, None)
+    assert cli("submit", "toy", "-p", "ids=[]", "--dry-run").exit_code == 2
+    assert json.loads(cli("jobs", "--json").stdout)["total"] == 0
+    job_id = cli("submit", "toy", "-p", 'ids=["a"]', "--idempotency-key", "k").stdout.strip()
+    again = cli("submit", "toy", "-p", 'ids=["a"]', "--idempotency-key", "k", "--dry-run")
+    assert job_id in again.stdout
+
+
 def test_a_schedule_is_added_steered_and_removed(cli) -> None:
     """Each act on a schedule, in words and as JSON."""
     added = cli("schedules", "add", "noop", "--cron", "0 3 * * *", "--time-zone", "Asia/Seoul", "-p", "total=1")

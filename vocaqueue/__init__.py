@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pydantic import Secret, SecretBytes, SecretStr
+
 from .actor import Actor, acting
 from .errors import (
     ArchiveUnavailable,
+    AuditFull,
     BadRequest,
     BadSettings,
     Detail,
@@ -30,12 +33,14 @@ from .errors import (
     NotInBin,
     NotSupported,
     ScheduleNotFound,
+    SecretsLocked,
     StoreUnavailable,
     TooMany,
     UnknownType,
     VocaqueueError,
     WrongStatus,
 )
+from .estimate import Basis, Estimate, Forecast
 from .files import FileStore
 from .handler import Context, Handler
 from .job import ItemError, JobRecord, JobStatus, Priority, Progress
@@ -45,6 +50,7 @@ from .registry import JobParams, JobType, Limits, Prepared, Registry, Retention,
 from .settings import Settings
 
 if TYPE_CHECKING:
+    from .archive.audit import AuditEntry, AuditFilter
     from .archive.bin import BinEntry
     from .engine.app import create_celery_app
     from .engine.bulk import JobFilter
@@ -56,14 +62,20 @@ if TYPE_CHECKING:
 __all__ = [
     "Actor",
     "ArchiveUnavailable",
+    "AuditEntry",
+    "AuditFilter",
+    "AuditFull",
     "BadRequest",
     "BadSettings",
+    "Basis",
     "BinEntry",
     "Context",
     "Detail",
     "DuplicateJob",
+    "Estimate",
     "Event",
     "FileStore",
+    "Forecast",
     "Handler",
     "IdempotencyConflict",
     "InvalidParams",
@@ -100,6 +112,10 @@ __all__ = [
     "Retention",
     "Schedule",
     "ScheduleNotFound",
+    "Secret",
+    "SecretBytes",
+    "SecretStr",
+    "SecretsLocked",
     "Settings",
     "StoreUnavailable",
     "TooMany",
@@ -114,6 +130,8 @@ __all__ = [
 #: Names that bring Celery and Redis with them: loaded when they are first asked for, so that a module which only
 #: declares job types stays quick to import.
 _HEAVY = {
+    "AuditEntry": "archive.audit",
+    "AuditFilter": "archive.audit",
     "BinEntry": "archive.bin",
     "Event": "store.events",
     "Job": "engine.handle",

@@ -20,6 +20,8 @@ Every error that vocaqueue raises on purpose.
     ├── WrongStatus            the job's status does not allow it
     ├── NotSupported           known, but not part of this version
     ├── StoreUnavailable       Redis/Valkey is away, or refuses to write
+    │   └── AuditFull          … since too much of the audit log waits to be stored
+    ├── SecretsLocked          a job's secret parameters were encrypted with another key
     ├── ArchiveUnavailable     the database of DATABASE_URL is away, or refuses to write
     │   └── KeysUnavailable    … and so an API key cannot be looked up
     └── JobEnded               raised by `Job.wait`
@@ -207,6 +209,18 @@ class StoreUnavailable(VocaqueueError):
         )
 
 
+class AuditFull(StoreUnavailable):
+    code = "audit_full"
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__("")
+        self.message = (
+            f"{waiting:,} entries of the audit log wait to be stored in the database (DATABASE_URL), so nothing new is "
+            "accepted; what runs goes on and can be stopped. Mend the database or make room; see `vocaqueue doctor`."
+        )
+        self.args = (self.message,)
+
+
 class ArchiveUnavailable(VocaqueueError):
     code = "archive_unavailable"
 
@@ -215,6 +229,18 @@ class ArchiveUnavailable(VocaqueueError):
         super().__init__(
             f"The database of the bin (DATABASE_URL) cannot be used: {reason}. Nothing was lost; what was removed "
             "before is in the bin. Mend it or make room, and do it again; or skip the bin, which removes jobs for good."
+        )
+
+
+class SecretsLocked(VocaqueueError):
+    """A job's secret parameters cannot be read with this process's key."""
+
+    code = "secrets_locked"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The secret parameters cannot be decrypted here: they were encrypted with another VOCAQUEUE_SECRET_KEY. "
+            "Give every machine the same one; a job whose key is lost must be submitted again."
         )
 
 

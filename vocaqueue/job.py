@@ -134,7 +134,7 @@ class JobRecord:
     labels: tuple[str, ...]
     status: JobStatus
     priority: Priority
-    params: dict[str, Any]  #: as accepted, camelCase, without the list of ids
+    params: dict[str, Any]  #: as accepted, camelCase, without the list of ids; secrets masked
     created_by: str | None
     created_at_ms: int
     started_at_ms: int | None

@@ -25,7 +25,12 @@ class JobParams(BaseModel):
     """Base of every type's parameters: camelCase outside, snake_case inside, unknown fields and infinity refused."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,  # it may be secret, and errors are logged
     )
 
 
@@ -126,7 +131,8 @@ class JobType:
     """
     A kind of job, declared as a value.
 
-    The code behind `handler` is imported only in a worker, the one behind `prepare` only where jobs are submitted.
+    The code behind `handler` is imported only in a worker, that behind `prepare` and `estimate` only where jobs are
+    submitted, such as a web process.
     """
 
     name: str  #: also the name of its queue and of its Celery task
@@ -136,6 +142,7 @@ class JobType:
     retention: Retention = Retention()
     items: str | None = None  #: field of `params` that lists the item ids; None: the handler's `plan` finds the items
     prepare: str | None = None  #: "package.module:function", see `Prepare`
+    estimate: str | None = None  #: "package.module:function" from prepared params to `Estimate`, for a dry run
     role: str = "operator"  #: who may submit it over HTTP
     unique: bool = False  #: refuse a job while one with the same parameters has not ended; a request may say otherwise
 
@@ -208,10 +215,18 @@ def load_object(dotted: str) -> Any:
 
 
 def load_registry(dotted_names: str) -> Registry:
-    """A registry of the tuples behind `VOCAQUEUE_JOB_TYPES`: dotted names, by comma."""
+    """
+    A registry of the tuples behind `VOCAQUEUE_JOB_TYPES`: dotted names, by comma.
+
+    Raises:
+        BadSettings: One of them is not there, or is something else.
+    """
     found: list[JobType] = []
     for dotted in filter(None, (part.strip() for part in dotted_names.split(","))):
-        loaded = load_object(dotted)
+        try:
+            loaded = load_object(dotted)
+        except BadSettings as error:
+            raise BadSettings(f"VOCAQUEUE_JOB_TYPES names the tuples of job types, and {error}.") from error
         entries = (loaded,) if isinstance(loaded, JobType) else tuple(loaded)
         for entry in entries:
             if not isinstance(entry, JobType):

@@ -155,6 +155,11 @@ def read_or_make_secret(name: str, environ_name: str, environ: Mapping[str, str]
     return path.read_text().strip()
 
 
+def secret_key() -> str:
+    """VOCAQUEUE_SECRET_KEY: signs sessions, and the key of secret parameters is derived from it."""
+    return read_or_make_secret(SECRETS["VOCAQUEUE_SECRET_KEY"], "VOCAQUEUE_SECRET_KEY")
+
+
 def origin_of_secret(environ_name: str, environ: Mapping[str, str] | None = None) -> str:
     """Where `read_or_make_secret` gets it from; makes none."""
     given = os.environ if environ is None else environ

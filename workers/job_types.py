@@ -172,6 +172,7 @@ JOB_TYPES = (
         params=ImageGeneration,
         handler="workers.image_generation:ImageHandler",
         prepare="workers.submission:prepare_images",
+        estimate="workers.estimates:estimate_free",
         items="word_ids",
         # The offline provider computes, so a second call at once in one process would only share its processor.
         limits=Limits(concurrency=3, timeout_s=600, attempts=4, item_concurrency=1),
@@ -181,6 +182,7 @@ JOB_TYPES = (
         params=ContentGeneration,
         handler="workers.content_generation:ContentHandler",
         prepare="workers.submission:prepare_contents",
+        estimate="workers.estimates:estimate_free",
         items="word_ids",
         limits=Limits(concurrency=5, timeout_s=300, attempts=4, item_concurrency=1),
     ),
@@ -189,6 +191,7 @@ JOB_TYPES = (
         params=BatchImport,
         handler="workers.batch_import:ImportHandler",
         prepare="workers.submission:prepare_import",
+        estimate="workers.estimates:estimate_import",
         limits=Limits(concurrency=1, timeout_s=1800, attempts=4, chunk_max=2000),
     ),
     JobType(
@@ -196,12 +199,14 @@ JOB_TYPES = (
         params=Export,
         handler="workers.export:ExportHandler",
         prepare="workers.submission:prepare_export",
+        estimate="workers.estimates:estimate_export",
         limits=Limits(concurrency=2, timeout_s=600, attempts=4, chunk_max=2000),
     ),
     JobType(
         name="cleanup",
         params=Cleanup,
         handler="workers.cleanup:CleanupHandler",
+        estimate="workers.estimates:estimate_free",
         items="what",
         role="admin",
         limits=Limits(concurrency=1, timeout_s=300, attempts=4, item_timeout_s=270),

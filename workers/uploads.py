@@ -87,6 +87,11 @@ def find(files: FileStore, upload_id: str) -> Upload:
     return Upload(upload_id, names[0], files.path(upload.file).stat().st_size)
 
 
+def discard(files: FileStore, upload_id: str) -> None:
+    """Throw an upload away; one that is not there is no error."""
+    files.remove(f"{FOLDER}/{upload_id}")
+
+
 def safe_name(filename: str) -> str:
     """The last part of a path, in any alphabet, short enough for every file system."""
     last = re.split(r"[/\\]", unicodedata.normalize("NFC", filename))[-1]

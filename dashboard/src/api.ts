@@ -2,16 +2,19 @@
 
 export const BASE = new URL("..", location.href).pathname.replace(/\/$/, "");
 
+// An address of the host's own, such as those in the links of /me; a plain path is below BASE.
+export const outside = (address: string): URL => new URL(address, location.href);
+
 export class ApiError extends Error {
   constructor(readonly status: number, readonly code: string, message: string, readonly details: { field: string; message: string }[]) {
     super(message);
   }
 }
 
-export async function call<T>(path: string, options: RequestInit = {}): Promise<T> {
+export async function call<T>(path: string | URL, options: RequestInit = {}): Promise<T> {
   let answer: Response;
   try {
-    answer = await fetch(path.startsWith("/api") || path === "/logout" ? path : BASE + path, { cache: "no-store", ...options });
+    answer = await fetch(path instanceof URL ? path : BASE + path, { cache: "no-store", ...options });
   } catch {
     throw new ApiError(0, "unreachable", "The server does not answer.", []);
   }
@@ -21,7 +24,7 @@ export async function call<T>(path: string, options: RequestInit = {}): Promise<
   throw new ApiError(answer.status, error.code ?? "error", error.message ?? `HTTP ${answer.status}`, error.details ?? []);
 }
 
-export const post = <T>(path: string, body: unknown = {}): Promise<T> =>
+export const post = <T>(path: string | URL, body: unknown = {}): Promise<T> =>
   body instanceof FormData
     ? call<T>(path, { method: "POST", body })
     : call<T>(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });

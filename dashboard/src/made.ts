@@ -1,6 +1,6 @@
 // Some of what a word job made: pictures, or texts with where they come from.
 
-import { call } from "./api";
+import { call, outside } from "./api";
 import { h } from "./dom";
 import { label, t } from "./text";
 import type { Job, Page, WholeWord, WordRow } from "./types";
@@ -10,7 +10,7 @@ const WORDS = 4;
 
 export async function made(job: Job, words: string): Promise<HTMLElement | null> {
   if (job.type !== "image-generation" && job.type !== "content-generation") return null;
-  const rows = (await call<Page<WordRow>>(`${words}?${filterOf(job)}`)).items;
+  const rows = (await call<Page<WordRow>>(outside(`${words}?${filterOf(job)}`))).items;
   return job.type === "image-generation" ? pictures(job, rows, words) : texts(job, rows, words);
 }
 
@@ -32,7 +32,7 @@ function pictures(job: Job, rows: WordRow[], words: string): HTMLElement | null 
 async function texts(job: Job, rows: WordRow[], words: string): Promise<HTMLElement | null> {
   const found: HTMLElement[] = [];
   for (const row of rows.filter((one) => Object.values(one.contents).some((status) => status !== "unavailable")).slice(0, 30)) {
-    const word = await call<WholeWord>(`${words}/${encodeURIComponent(row.id)}`);
+    const word = await call<WholeWord>(outside(`${words}/${encodeURIComponent(row.id)}`));
     const fields = Object.entries(word.contents).filter(([, content]) => content.jobId === job.id && content.status !== "unavailable");
     if (!fields.length) continue;
     found.push(h("li", {}, h("h4", {}, word.word, h("small", {}, `${word.meaning} · ${word.pos}`)),

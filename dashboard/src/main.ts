@@ -1,6 +1,6 @@
 // The page: counts, the form, the list, the details, kept live by one stream.
 
-import { ApiError, call, post } from "./api";
+import { ApiError, call, outside, post } from "./api";
 import { Detail } from "./detail";
 import { fill, h } from "./dom";
 import { JobList } from "./list";
@@ -57,7 +57,7 @@ class Dashboard {
   run(): void {
     fill(app,
       h("header", { class: "top" }, h("h1", {}, "vocaqueue"), this.liveness,
-        this.me.links.logout && this.me.via === "session" ? h("button", { class: "plain", onclick: () => void post(this.me.links.logout!).then(() => this.signedOut()) }, t("signOut")) : null),
+        this.me.links.logout && this.me.via !== "key" ? h("button", { class: "plain", onclick: () => void post(outside(this.me.links.logout!)).then(() => this.signedOut()) }, t("signOut")) : null),
       h("main", {}, this.tiles, submitPanel(this.types, this.me), h("h2", {}, t("jobs")), this.list.element, this.more),
       this.detail.element);
     addEventListener("hashchange", () => this.route());

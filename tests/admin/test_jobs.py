@@ -186,7 +186,9 @@ def test_types_workers_and_me(client, queue):
         ("/jobs/toy", {"ids": ["a"], "name": "x" * 201}, 422, "invalid_params", "name"),
         ("/jobs/toy", ["a"], 422, "invalid_params", ""),
         ("/jobs/toy", {"ids": ["a"], "budgetUsd": 3}, 501, "not_supported", None),
-        ("/jobs/toy?dryRun=true", {"ids": ["a"]}, 501, "not_supported", None),
+        ("/jobs/toy?dryRun=perhaps", {"ids": ["a"]}, 422, "invalid_params", "dryRun"),
+        ("/jobs/toy?dryRun=true", {"ids": []}, 422, "no_items", "ids"),
+        ("/jobs/toy?dryRun=true", {"ids": ["a"], "taag": "x"}, 422, "invalid_params", "taag"),
     ],
 )
 def test_what_cannot_be_submitted(client, path, body, status, code, field):

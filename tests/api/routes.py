@@ -87,8 +87,6 @@ viewer    GET     /api/words/<word_id>/image
 #: Part of the contract; this version may not have them yet.
 COMING = frozenset(
     [
-        ("GET", f"{BASE}/audit"),
-        ("GET", f"{BASE}/audit/verify"),
         ("GET", f"{BASE}/history"),
         ("GET", "/metrics"),
         ("PATCH", "/api/words/<word_id>"),

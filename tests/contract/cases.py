@@ -13,6 +13,8 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
+from vocaqueue.engine.audit import AuditPass
+
 from .conftest import World
 
 Case = Callable[[World], TestResponse]
@@ -72,8 +74,13 @@ def submission(path: str, body: Any) -> dict[int, Case]:
         201: post(path, body),
         200: again(path, body),
         409: other(path, body),
-        501: post(f"{path}?dryRun=true", body),
+        501: post(path, body | {"budgetUsd": 1}),
     }
+
+
+def dry_run(path: str, body: Any) -> dict[int, Case]:
+    """The other form of 200."""
+    return submission(path, body) | {200: post(f"{path}?dryRun=true", body)}
 
 
 def import_file(world: World, priority: str = "normal", **more: Any) -> TestResponse:
@@ -111,6 +118,13 @@ def file_of_a_job(world: World) -> TestResponse:
     with world.queue.files.write(f"jobs/{job_id}/words.csv") as file:
         file.write(b"word\n")
     return world.get(f"/jobs/{job_id}/files/words.csv")
+
+
+def audited(world: World) -> TestResponse:
+    """With an entry in the list."""
+    world.queue.pause_all("paid")
+    AuditPass(world.queue.ledger, world.queue.audit.log)()
+    return world.get("/audit")
 
 
 def ended_stream(world: World) -> TestResponse:
@@ -153,6 +167,8 @@ CASES: dict[str, dict[int, Case]] = {
         200: post("/action", {"action": "pause", "type": "paid"}),
         404: post("/action", {"action": "pause", "type": "no-such"}),
     },
+    "audit": {200: audited},
+    "verifyAudit": {200: get("/audit/verify")},
     "bin": {200: binned},
     "restore": {200: restored},
     "deadLetters": {200: get("/dead-letters")},
@@ -170,15 +186,15 @@ CASES: dict[str, dict[int, Case]] = {
         404: post("/jobs/bulk", {"action": "cancel", "previewId": "no-such"}),
     },
     "submitToy": submission("/jobs/toy", TOY),
-    "submitPaid": submission("/jobs/paid", TOY),
+    "submitPaid": dry_run("/jobs/paid", TOY),
     "submitImageGeneration": submission("/jobs/image-generation", WORDS | {"style": "anime"}),
-    "submitContentGeneration": submission("/jobs/content-generation", WORDS),
-    "submitExport": submission("/jobs/export", {"format": "csv"}),
+    "submitContentGeneration": dry_run("/jobs/content-generation", WORDS),
+    "submitExport": dry_run("/jobs/export", {"format": "csv"}),
     "submitParallel": submission("/jobs/parallel", TOY | {"unique": False}),
     "submitCleanup": submission("/jobs/cleanup", {"what": ["jobs"]}),
     "submitBatchImport": {
         201: import_file, 200: import_again, 409: import_other,
-        501: post("/jobs/batch-import?dryRun=true", {"uploadId": "a"}),
+        501: post("/jobs/batch-import", {"uploadId": "a", "budgetUsd": 1}),
     },
     "job": {200: lambda w: w.get(f"/jobs/{w.job('failed')}")},
     "delete": {200: of_job("DELETE", "", "completed"), 409: of_job("DELETE", "", "active")},

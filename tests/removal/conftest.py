@@ -58,7 +58,7 @@ class Removing(QueueManager):
     def raw(self) -> dict[str, Any]:
         """Everything in the namespace but streams, the broker's, and what is kept for a lost reply or a late ticket."""
         raw = Real.read(self.ledger.client, self.ledger.keys.prefix).raw
-        left_out = ("event", "progress", "told:", "gone:", "preview:", "broker:", "lease:", "login:")
+        left_out = ("event", "progress", "audit", "told:", "gone:", "preview:", "broker:", "lease:", "login:")
         return {key: value for key, value in raw.items() if not key.startswith(left_out)}
 
     def mentions(self, job_id: str) -> list[str]:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 import sqlite3
-import subprocess
-import tempfile
 import threading
-import time
-from pathlib import Path
 
 import pytest
 from alembic.config import Config
@@ -161,40 +156,6 @@ def test_a_database_that_cannot_be_used_is_a_sentence(url, error):
     """
     with pytest.raises(error, match="DATABASE_URL"):
         Bin(Archive(url), "ns").holds(["a"])
-
-
-@pytest.fixture
-def postgres():
-    """A private PostgreSQL server."""
-    psycopg = pytest.importorskip("psycopg", reason="needs the Python package psycopg")
-    assert psycopg
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if Path("/usr/lib/postgresql").exists() else []
-    if not programs:
-        pytest.skip("needs PostgreSQL")
-    # Not pytest's own folder: the server must not run as root, and the path of a socket holds 107 bytes at most.
-    folder, where = programs[-1].parent, Path(tempfile.mkdtemp(prefix="vocaqueue-postgres-"))
-    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    if user:
-        shutil.chown(where, "postgres")
-    initdb = [*user, folder / "initdb", "-D", where / "data", "-U", "me", "-A", "trust", "-N"]
-    subprocess.run(initdb, check=True, capture_output=True)
-    server = subprocess.Popen(
-        [*user, folder / "postgres", "-D", where / "data", "-k", where, "-h", "", "-F"], stderr=subprocess.DEVNULL
-    )
-    url = f"postgresql+psycopg://me@/postgres?host={where}"
-    try:
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            try:
-                create_engine(url).connect().close()
-                break
-            except Exception:
-                time.sleep(0.05)
-        yield url
-    finally:
-        subprocess.run([*user, folder / "pg_ctl", "-D", where / "data", "stop", "-m", "immediate"], check=False)
-        server.wait(20)
-        shutil.rmtree(where, ignore_errors=True)
 
 
 def test_the_same_on_postgresql(postgres):

@@ -125,6 +125,7 @@ class Life:
         self.unwanted()
         self.looked_into()
         self.step("event_add", event="worker-online", data={"type": "toy"})
+        self.step("audit_add", does="session.begin", token="s1", kind="session", target="", outcome="done")
         return self
 
     def steered(self) -> None:
@@ -175,8 +176,8 @@ class Life:
         assert taken.state == "lease"
         busy = [[item, "w", "w", "busy", "a sentence", True, 100] for item in taken.data["ranges"][0][:1]]
         self.step("lease_commit", token="r2", seq=1, failed=busy, jitter=0, close=True, breaker=[1, 1])
-        self.step("gate_set", gate="type:rated", shut=False)
-        self.step("job_cancel", id="r")
+        self.step("gate_set", gate="type:rated", shut=False, token="g3")
+        self.step("job_cancel", id="r", token="c2")
 
     def binned(self) -> None:
         """Two jobs that never began are read, taken away in one step, and one of them comes back."""
@@ -255,6 +256,8 @@ class Life:
         raw = Real.read(self.ledger.client, self.ledger.keys.prefix).raw
         raw["events"] = [entry for entry in raw["events"] if "worker-online" not in entry[1]]
         raw.pop("event-id")
+        # The archive stores one entry of each key; their ids are the real clock's.
+        raw["audit"] = {flat[1]: json.loads(flat[3]) for _, flat in raw["audit"]}
         return raw
 
 
@@ -286,6 +289,9 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     assert "job:g2" not in truth.end()
     assert truth.end()["logs:g"] == ['4 ["one"]', '5 ["two"]', '6 ["three"]']
     assert truth.end()["schedules"].keys() == {"stays"}
+    acts = truth.end()["audit"]
+    assert [acts["c1/done"][name] for name in ("target", "outcome")] == ["b", "done"]
+    assert (acts["c1/done"]["before"]["status"], acts["c1/done"]["by"]["does"]) == ("active", "job.cancel")
 
 
 @pytest.mark.parametrize("which", range(140))

@@ -42,9 +42,10 @@ def test_a_stop_does_not_hurry_the_report(
     queue = QueueManager(settings, [TYPE])
     queues[:] = [queue]
     monkeypatch.setattr(runner, "CANCEL_GRACE_S", 0.3)
-    monkeypatch.setattr(runner, "_retire", retire)
     monkeypatch.setattr(runner, "_runtime", None)
-    runner.use(Runtime(create_celery_app(settings, queue.job_types), settings, queue.job_types, StopFlag()))
+    runtime = Runtime(create_celery_app(settings, queue.job_types), settings, queue.job_types, StopFlag())
+    monkeypatch.setattr(runtime, "retire", retire)
+    runner.use(runtime)
     job = queue.add(Noop(total=1))
     for number in (1, 2, 3):  # plan, run, finish
         assert runner.run_ticket(TYPE, job.record.id, number, "here") == "worked"

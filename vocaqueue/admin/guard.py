@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -24,6 +25,8 @@ from .requests import Query
 from .watch import watched
 
 __all__ = ["OPEN", "ROLES", "Authorize", "GuardedBlueprint", "Identity", "identity", "require"]
+
+log = logging.getLogger(__name__)
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 
@@ -64,6 +67,8 @@ class GuardedBlueprint(Blueprint):
 
     All its errors are JSON.
     """
+
+    on_forbidden: Callable[[], None] | None = None  #: called where a change is refused to somebody who is known
 
     def __init__(self, name: str, import_name: str, *, authorize: Authorize, **options: Any) -> None:
         if not callable(authorize):
@@ -181,21 +186,34 @@ class GuardedBlueprint(Blueprint):
         def guarded(**arguments: Any) -> ResponseReturnValue:
             request.max_content_length = operation.body_bytes
             if operation.role == OPEN:
-                return view(**arguments, **_read(operation))
+                with acting(actor()):
+                    return view(**arguments, **_read(operation))
             try:
                 g.vocaqueue_identity = self.identify()
             except Unauthorized:
                 if operation.is_page and self.login:
                     return self.to_login()
                 raise
-            require(operation.role)
             with acting(actor()):
-                answer = view(**arguments, **_read(operation))
+                try:
+                    require(operation.role)
+                    answer = view(**arguments, **_read(operation))
+                except Forbidden:
+                    self._forbidden()
+                    raise
             return watched(answer, self._may_go_on(operation.role))
 
         guarded.vocaqueue_role = operation.role  # type: ignore[attr-defined]
         guarded.vocaqueue_operation = operation  # type: ignore[attr-defined]
         return guarded
+
+    def _forbidden(self) -> None:
+        """Somebody known wanted to change what they may not; whoever keeps a log is told."""
+        if request.method in CHANGES and self.on_forbidden is not None:
+            try:
+                self.on_forbidden()
+            except Exception as error:  # the answer is no all the same
+                log.warning("a refused request could not be noted: %s", error)
 
 
 def _read(operation: Operation) -> dict[str, Any]:
@@ -228,9 +246,14 @@ def actor() -> Actor:
     return Actor(known.id, known.name, known.role, "http", request.remote_addr)
 
 
+def may(role: str) -> bool:
+    """Whether the identity of this request has this role or a higher one."""
+    return ROLES.index(identity().role) >= ROLES.index(role)
+
+
 def require(role: str) -> None:
     """Raises Forbidden when the identity of this request has a lower role."""
-    if ROLES.index(identity().role) < ROLES.index(role):
+    if not may(role):
         raise Forbidden(f"This needs the role {role}; you have {identity().role}.")
 
 

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from . import error_files
 from .answers import Answer, Media, Moment, PageOf
+from .downloads import FORMATS
 from .guard import GuardedBlueprint
 from .payloads import ok, whole
 from .requests import Paged, Query, Several
@@ -94,7 +95,7 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         return ok(found.as_dict() | {"counts": found.counts})
 
     files = Media(
-        {kind: FailedItems if name == "json" else None for name, kind in error_files.FORMATS.items()},
+        {kind: FailedItems if name == "json" else None for name, kind in FORMATS.items()},
         {"Content-Disposition": "attachment, with the file's name"},
     )
 

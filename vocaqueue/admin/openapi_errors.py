@@ -27,7 +27,7 @@ SAID: dict[int, tuple[str, str, str]] = {
           "There is no field “pgae”; did you mean “page”?"),
     429: ("Too many wrong keys came from there; `Retry-After` says when to come back.", "too_many_requests",
           "Too many wrong keys came from this address; wait a little."),
-    501: ("Part of the contract, not of this version.", "not_supported", "“dryRun” is not part of this version."),
+    501: ("Part of the contract, not of this version.", "not_supported", "“budgetUsd” is not part of this version."),
     503: ("A store is away; `Retry-After` says when to come back.", "store_unavailable",
           "The job store (Redis/Valkey) does not answer. Nothing was lost; try again in a few seconds."),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Response
 from flask.sansio.scaffold import Scaffold
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, default_exceptions
 
 from ..errors import Detail, VocaqueueError
 
@@ -38,6 +38,8 @@ STATUS: dict[str, int] = {
     "preview_not_found": 404,
     "store_unavailable": 503,
     "archive_unavailable": 503,
+    "audit_full": 503,
+    "secrets_locked": 503,
     "database_unavailable": 503,
 }
 
@@ -99,6 +101,8 @@ def handle_errors(blueprint: Scaffold) -> None:
     """Make every error of this blueprint, or application, JSON."""
     blueprint.register_error_handler(VocaqueueError, on_our_error)
     blueprint.register_error_handler(HTTPException, on_http_error)
+    for status in default_exceptions:  # by number too: Flask asks a host's `errorhandler(404)` before our classes
+        blueprint.register_error_handler(status, on_http_error)
     blueprint.register_error_handler(Exception, on_surprise)
 
 

@@ -18,7 +18,7 @@ from ..engine.submission import FARTHEST_S, Options, Receipt
 from ..errors import Detail, InvalidParams, NotSupported, TooMany
 from ..job import Priority
 from ..registry import JobParams, JobType
-from . import job_answers, requests
+from . import forecasts, job_answers, requests
 from .guard import GuardedBlueprint, identity
 from .payloads import ok
 from .requests import Query, Switch
@@ -36,6 +36,14 @@ KEY_SAYS = (
 RESERVED = frozenset({"bulk"})  #: POST /jobs/{name} that is no job type
 
 Keep = Callable[[IO[bytes], str], str]
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the host does with files that are handed in."""
+
+    keep: Keep  #: answers the upload's id
+    discard: Callable[[str], None] | None = None  #: throws the upload of this id away, after a dry run
 
 
 class General(JobParams):
@@ -57,10 +65,10 @@ class General(JobParams):
 
 
 class SubmitQuery(Query):
-    dry_run: Switch = Field(False, description="Not part of this version: 501.")
+    dry_run: Switch = Field(False, description="Answer what it would come to, with 200, and make nothing.")
 
 
-def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, uploads: Keep | None) -> None:
+def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, uploads: Files | None) -> None:
     for job_type in queue.job_types:
         if job_type.name in RESERVED:
             continue
@@ -72,7 +80,7 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, uploads: Keep |
             role=job_type.role,
             query=SubmitQuery,
             body=job_type.params,
-            answer={201: receipts[0], 200: receipts[1]},
+            answer={201: receipts[0], 200: receipts[1] | forecasts.model_of(_total_of(job_type))},
             errors=(409, 501),
             methods=["POST"],
             described={
@@ -90,7 +98,7 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager, uploads: Keep |
         raise UnsupportedMediaType(f"Jobs of {type_name} cannot be submitted at this address.")
 
 
-def _view(queue: QueueManager, job_type: JobType, uploads: Keep | None) -> Callable[..., Response]:
+def _view(queue: QueueManager, job_type: JobType, uploads: Files | None) -> Callable[..., Response]:
     def view(query: SubmitQuery) -> Response:
         return _submit(queue, job_type, uploads, query)
 
@@ -98,28 +106,45 @@ def _view(queue: QueueManager, job_type: JobType, uploads: Keep | None) -> Calla
     return view
 
 
-def _submit(queue: QueueManager, job_type: JobType, uploads: Keep | None, query: SubmitQuery) -> Response:
-    if query.dry_run:
-        raise NotSupported("“dryRun” is not part of this version; leave it out.")
+def _submit(queue: QueueManager, job_type: JobType, uploads: Files | None, query: SubmitQuery) -> Response:
     body = _body(job_type, uploads)
     own, general = _split(job_type, body.fields)
     options = _options(general)
     if body.upload is not None:  # what is wrong, and what was asked before, is said before a file is kept
         contents = {_UPLOAD: body.upload.digest()} if options.idempotency_key or _is_unique(job_type, general) else {}
+        if query.dry_run:
+            return ok(_forecast_with_file(queue, job_type, body.upload, own, options, contents))
         if options.idempotency_key and (seen := _seen_before(queue, job_type, own, options, contents)):
             return _receipt(job_type, seen)
         own[_UPLOAD] = body.upload.keep()
     else:
         contents = {}
-    made = queue.submission(_parse(queue, job_type, own), options, contents=contents).make()
-    return _receipt(job_type, made)
+    submission = queue.submission(_parse(queue, job_type, own), options, contents=contents)
+    if query.dry_run:
+        return ok(forecasts.shown(submission, _total_of(job_type)))
+    return _receipt(job_type, submission.make())
+
+
+def _forecast_with_file(
+    queue: QueueManager,
+    job_type: JobType,
+    upload: Upload,
+    own: dict[str, Any],
+    options: Options,
+    contents: Mapping[str, str],
+) -> Mapping[str, Any]:
+    def show(upload_id: str) -> dict[str, Any]:
+        params = _parse(queue, job_type, {**own, _UPLOAD: upload_id})
+        return forecasts.shown(queue.submission(params, options, contents=contents), _total_of(job_type))
+
+    return forecasts.with_file(upload.keep, upload.discard, show)
 
 
 class Upload:
     """The file of a multipart body, not kept yet."""
 
-    def __init__(self, given: FileStorage, keep: Callable[[IO[bytes], str], str]) -> None:
-        self._given, self._keep = given, keep
+    def __init__(self, given: FileStorage, files: Files) -> None:
+        self._given, self._keep, self.discard = given, files.keep, files.discard
 
     def digest(self) -> str:
         found = hashlib.sha256()
@@ -140,7 +165,7 @@ class Body:
     upload: Upload | None = None
 
 
-def _body(job_type: JobType, uploads: Callable[[IO[bytes], str], str] | None) -> Body:
+def _body(job_type: JobType, uploads: Files | None) -> Body:
     if request.mimetype != "multipart/form-data":
         request.max_content_length = requests.JOB_BODY_BYTES
         return Body(requests.json_body())

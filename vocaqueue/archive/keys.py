@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, Index, String, Table, Text, and_, func, or_, select
@@ -10,7 +11,7 @@ from ..api_key import ApiKey, KeyStatus
 from .tables import metadata
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Connection
 
     from .database import Archive
 
@@ -34,16 +35,25 @@ _c = keys_table.c
 _FIELDS = tuple(ApiKey.__dataclass_fields__)
 
 
+#: What is done in the same transaction, such as writing it down.
+Also = Callable[["Connection"], Any]
+
+
+def _nothing(_: Connection) -> None: ...
+
+
 class KeyTable:
     """One namespace's keys. Every call may raise ArchiveUnavailable."""
 
     def __init__(self, archive: Archive, namespace: str) -> None:
         self.archive, self.namespace = archive, namespace
 
-    def put(self, key: ApiKey) -> None:
+    def put(self, key: ApiKey, *, also: Also = _nothing) -> None:
+        """`also` is done in the same transaction."""
         row = {"namespace": self.namespace, **{name: getattr(key, name) for name in _FIELDS}}
         with self.archive.writing() as connection:
             connection.execute(keys_table.insert().values(row))
+            also(connection)
 
     def get(self, key_id: str) -> ApiKey | None:
         with self.archive.reading() as connection:
@@ -62,11 +72,16 @@ class KeyTable:
             ).all()
         return [ApiKey(*row) for row in rows], total
 
-    def revoke(self, key_id: str, *, now_ms: int, by: str | None) -> ApiKey | None:
-        """The key as it is now; one that was revoked before keeps its time. None: there is none."""
+    def revoke(self, key_id: str, *, now_ms: int, by: str | None, also: Also = _nothing) -> ApiKey | None:
+        """
+        The key as it is now; one that was revoked before keeps its time. None: there is none.
+
+        `also` is done in the same transaction, if this call revoked it.
+        """
         with self.archive.writing() as connection:
             change = keys_table.update().where(*self._this(key_id), _c.revoked_at_ms.is_(None))
-            connection.execute(change.values(revoked_at_ms=now_ms, revoked_by=by))
+            if connection.execute(change.values(revoked_at_ms=now_ms, revoked_by=by)).rowcount:
+                also(connection)
             row = connection.execute(_keys().where(*self._this(key_id))).first()
         return None if row is None else ApiKey(*row)
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
-
-from ..errors import NotSupported
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -17,13 +14,15 @@ as_json = click.option("--json", "json_", is_flag=True, help="Print JSON instead
 
 
 def open_queue() -> QueueManager:
-    """The queue of this machine's system."""
+    """The queue of this machine's system, or, with VOCAQUEUE_URL, what stands in for another one's."""
+    from .remote import remote_from_env
+
+    if remote := remote_from_env():
+        from .remote_queue import RemoteQueue
+
+        return cast("QueueManager", RemoteQueue(remote))
     from ..engine.queue import QueueManager
 
-    if os.environ.get("VOCAQUEUE_URL"):
-        raise NotSupported(
-            "VOCAQUEUE_URL: a remote system is not part of this version; unset it to use this machine's."
-        )
     return QueueManager.from_env()
 
 

@@ -163,6 +163,15 @@ def _workers(settings: Settings) -> list[Finding]:
     return found
 
 
+def _audit(settings: Settings) -> list[Finding]:
+    from ..engine.queue import QueueManager
+
+    audit = QueueManager(settings, load_registry(settings.job_types)).audit
+    if trouble := audit.trouble():
+        return [Finding("audit log", "error" if audit.is_full() else "warning", trouble)]
+    return [Finding("audit log", "ok", f"{audit.head()[0]:,} acts are stored.")]
+
+
 def _address(settings: Settings) -> list[Finding]:
     """Keys and cookies must not travel in the clear."""
     if settings.host in {"127.0.0.1", "::1", "localhost"} or settings.trusted_proxies:
@@ -190,4 +199,5 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "admin key": _admin_key,
     "address": _address,
     "workers": _workers,
+    "audit log": _audit,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Any
 
 import click
@@ -9,6 +11,7 @@ import click
 from ..actor import acting, process_actor
 from ..errors import BadRequest, VocaqueueError
 from . import processes, reading, removal, steering, submission
+from .audit import audit
 from .dead_letters import dead_letters
 from .flower import flower
 from .keys import keys
@@ -36,6 +39,9 @@ class _Group(click.Group):
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Bulk jobs that survive kill -9 and count every item once."""
+    # As celery, flask and gunicorn do, so that VOCAQUEUE_JOB_TYPES finds the code of the folder it is run in.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     ctx.with_resource(acting(process_actor("cli")))
 
 
@@ -44,7 +50,7 @@ COMMANDS = (
     *(reading.jobs, reading.show, reading.watch, reading.stats, reading.workers),
     *(steering.cancel, steering.pause, steering.resume, steering.retry, steering.promote, steering.priority),
     *removal.COMMANDS,
-    *(limits, logs, schedules, dead_letters, keys),
+    *(limits, logs, schedules, dead_letters, audit, keys),
     *(processes.start, processes.doctor, processes.worker, processes.beat, processes.reconciler, processes.relay),
     flower,
 )

@@ -19,6 +19,7 @@ from ..store.jobs import JobPage
 from .common import plain
 
 if TYPE_CHECKING:
+    from ..archive.audit import AuditPage
     from ..archive.bin import BinPage
     from ..engine.keys import KeyPage
     from ..engine.queue import QueueManager
@@ -220,6 +221,25 @@ def dead_letters_table(found: DeadLetterPage) -> None:
             Text(letter.worker),
             str(letter.size_bytes),
             Text(letter.raw[:60].replace("\n", " ")),
+        )
+    console.print(table)
+    if found.total_pages > 1:
+        console.print(f"Page {found.page} of {found.total_pages}; {found.total} in all.")
+
+
+def audit_table(found: AuditPage) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("no.", "when", "who", "from", "what", "target", "outcome"):
+        table.add_column(heading, justify="right" if heading == "no." else "left")
+    for entry in found.items:
+        table.add_row(
+            str(entry.seq),
+            iso(entry.at_ms),
+            Text(plain(entry.actor_name or entry.actor_id)),
+            Text(plain(f"{entry.via} {entry.address or ''}".strip())),
+            Text(plain(entry.action)),
+            Text(plain(entry.target)),
+            Text(plain(entry.outcome)),
         )
     console.print(table)
     if found.total_pages > 1:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .common import as_json, open_queue, print_json
 from .reading import watch_jobs
 from .times import time
+
+if TYPE_CHECKING:
+    from ..engine.submission import Submission
 
 
 @click.command()
@@ -27,6 +30,7 @@ from .times import time
 @click.option("--deadline", type=float, metavar="SECONDS", help="It fails if it has not ended by then.")
 @click.option("--unique/--not-unique", default=None, help="Refuse it while one with the same parameters has not ended.")
 @click.option("--idempotency-key", metavar="KEY", help="The same key and request again answer the first job.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would come to; nothing is made.")
 @click.option("--watch", "then_watch", is_flag=True, help="Follow it until it has ended.")
 @as_json
 def submit(
@@ -41,6 +45,7 @@ def submit(
     deadline: float | None,
     unique: bool | None,
     idempotency_key: str | None,
+    dry_run: bool,
     then_watch: bool,
     json_: bool,
 ) -> None:
@@ -64,7 +69,11 @@ def submit(
         unique=unique,
         idempotency_key=idempotency_key,
     )
-    made = queue.submission(queue.parse(type_name, fields), options).make()
+    submission = queue.submission(queue.parse(type_name, fields), options)
+    if dry_run:
+        _show_forecast(submission, json_=json_)
+        return
+    made = submission.make()
     if made is None or made.job is None:
         job_id = "" if made is None else made.job_id
         if json_:
@@ -84,6 +93,18 @@ def submit(
             click.echo(f"Note: {warning.get('message', warning['code'])}", err=True)
     if then_watch:
         watch_jobs(queue, [job.id], quiet=json_)
+
+
+def _show_forecast(submission: Submission, *, json_: bool) -> None:
+    from .estimates import forecast_sheet
+
+    found = submission.forecast()
+    if json_:
+        print_json(found.as_dict())
+        return
+    forecast_sheet(found)
+    for warning in found.warnings:
+        click.echo(f"Note: {warning.get('message', warning['code'])}", err=True)
 
 
 def fields_of(params: str, pairs: tuple[str, ...]) -> dict[str, Any]:

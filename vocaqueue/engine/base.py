@@ -11,7 +11,8 @@ from ..archive.database import Archive
 from ..errors import StoreUnavailable
 from ..files import FileStore
 from ..registry import JobType, Registry
-from ..settings import Settings
+from ..secrets import SecretBox
+from ..settings import Settings, secret_key
 from ..store.events import EventLog
 from ..store.jobs import Jobs
 from ..store.ledger import Answer, Ledger
@@ -35,6 +36,7 @@ class QueueBase:
         self.patience_s = patience_s
         self.ledger = Ledger(settings)
         self.files = FileStore.from_url(settings.storage_url)
+        self.secrets = SecretBox(secret_key)
         self._jobs = Jobs(self.ledger, patience_s)
         self._office = TicketOffice(create_celery_app(settings, self.job_types), settings)
         self._archive = Archive(settings.database_url)
@@ -50,6 +52,10 @@ class QueueBase:
     def get(self, job_id: str) -> Job:
         """Raises JobNotFound."""
         return Job(cast("QueueManager", self), self._jobs.get(job_id))
+
+    @property
+    def archive(self) -> Archive:
+        return self._archive
 
     @property
     def event_log(self) -> EventLog:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from celery import Celery
 from celery.beat import Scheduler
 
+from ..actor import SYSTEM, acting
 from ..errors import ScheduleNotFound, StoreUnavailable, VocaqueueError
 from .schedules import Schedule, error_of
 from .submission import Options
@@ -82,10 +83,11 @@ class Firing:
         """Make the job of a run that was decided, once; or record why there is none."""
         try:
             schedule = schedule or self.queue.schedules.get(schedule_id)
-            params = self.queue.parse(schedule.type, schedule.params)
+            params = self.queue.parse(schedule.type, self.queue.secrets.load(schedule.params))
             options = Options(priority=schedule.priority, created_by=f"schedule:{schedule_id}", name=schedule.name)
             job_id = job_id_of(schedule.type, schedule_id, due_ms)
-            self.queue.submission(params, options).make(job_id, schedule_id=schedule_id, due_ms=due_ms)
+            with acting(SYSTEM):  # the schedule is what somebody made; its job says which that is
+                self.queue.submission(params, options).make(job_id, schedule_id=schedule_id, due_ms=due_ms)
         except StoreUnavailable:
             raise
         except Exception as error:

@@ -128,22 +128,22 @@ class Bulk:
         # What leaves the line goes from its end: otherwise each gives its place, and a ticket, to one that goes next.
         leaving = action in {"cancel", "pause"}
         job_ids = sorted(job_ids, key=lambda job_id: jobs[job_id].turn if job_id in jobs else 0, reverse=leaving)
-        result = BulkResult(action)
+        result, act = BulkResult(action), uuid4().hex
         if action == "delete":
             taken = self.removal.take(job_ids, "delete", "ended", by=by, skip_bin=skip_bin)
             result.affected, result.skipped = taken.affected, taken.skipped
             return result
         for first in range(0, len(job_ids), AT_ONCE):
-            self._some(action, job_ids[first : first + AT_ONCE], result)
+            self._some(action, act, job_ids[first : first + AT_ONCE], result)
         return result
 
-    def _some(self, action: str, job_ids: Sequence[str], result: BulkResult) -> None:
+    def _some(self, action: str, act: str, job_ids: Sequence[str], result: BulkResult) -> None:
         jobs = self.selection.facts(job_ids)
         wrong = {entry[0]: entry for job_id in job_ids if (entry := _why_not(action, job_id, jobs.get(job_id)))}
         result.skipped += wrong.values()
         chosen = [job_id for job_id in job_ids if job_id not in wrong]
         step, more = _STEPS[action]
-        calls = [{"id": job_id, "token": uuid4().hex, **more} for job_id in chosen]
+        calls = [{"id": job_id, "token": uuid4().hex, "act": act, **more} for job_id in chosen]
         answers = self.ledger.steps(step, calls, patience_s=self.patience_s)
         tickets = []
         for job_id, answer in zip(chosen, answers, strict=True):

@@ -8,6 +8,7 @@ as SIGTERM. Everything else is Celery's.
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from uuid import uuid4
 from celery import Celery, signals
 from celery.worker import control, state
 
+from ..actor import Actor, acting
 from ..errors import StoreUnavailable
 from ..store.client import make_client
 from ..store.ledger import Ledger
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0
 READ_TIMEOUT_S = 1.0
+#: A broadcast does not say who sent it.
+REMOTE_CONTROL = Actor("celery", "Celery remote control", None, "celery", socket.gethostname())
 
 
 class Control:
@@ -76,7 +80,8 @@ class Control:
         """Cancel the job. Answers whether there is one of that id that had not ended. Raises StoreUnavailable."""
         if self._ledger is None:
             self._ledger = Ledger(self.settings, make_client(self.settings.redis_url, read_timeout_s=READ_TIMEOUT_S))
-        answer = self._ledger.step("job_cancel", patience_s=PATIENCE_S, id=job_id, token=uuid4().hex)
+        with acting(REMOTE_CONTROL):
+            answer = self._ledger.step("job_cancel", patience_s=PATIENCE_S, id=job_id, token=uuid4().hex)
         if answer.state == "refused":  # it has ended; perhaps by the same broadcast, through another worker
             return answer.data.get("status") == "cancelled"
         if answer.state == "gone":

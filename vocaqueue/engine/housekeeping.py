@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..actor import SYSTEM, acting
 from ..archive.bin import Bin, BinEntry
 from ..archive.database import Archive
 from ..files import FileStore
@@ -79,7 +80,8 @@ class Housekeeping:
                 if most is not None:
                     found += self.removal.selection.surplus(name, status, most, PER_PASS)
                 if found:
-                    taken = self.removal.take(found, "retention", "ended", skip_bin=True, type_name=name)
+                    with acting(SYSTEM):
+                        taken = self.removal.take(found, "retention", "ended", skip_bin=True, type_name=name)
                     removed += taken.affected
         return removed
 

@@ -147,14 +147,27 @@ class _Gather(logging.Handler):
                 self.handleError(record)
 
 
-def install() -> None:
-    """Once in a worker's child: listen to all loggers from `LEVEL` on; what goes to the console stays as it was."""
-    root, ours = logging.getLogger(), logging.getLogger("vocaqueue.job")
+def install() -> Callable[[], None]:
+    """
+    Once in a worker's child: listen to all loggers from `LEVEL` on; what goes to the console stays as it was.
+
+    Answers what undoes it.
+    """
+    root, ours, gather = logging.getLogger(), logging.getLogger("vocaqueue.job"), _Gather()
+    parts: list[Any] = [root, ours, *root.handlers]
+    before = [(part, part.level) for part in parts]
     for handler in root.handlers:
         handler.setLevel(max(handler.level, root.level))
     root.setLevel(min(root.level, LEVEL))
     ours.setLevel(logging.DEBUG)
-    root.addHandler(_Gather())
+    root.addHandler(gather)
+
+    def undo() -> None:
+        root.removeHandler(gather)
+        for part, level in before:
+            part.setLevel(level)
+
+    return undo
 
 
 def bound(log: object, work: Callable[[], T]) -> Callable[[], T]:

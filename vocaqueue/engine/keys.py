@@ -30,6 +30,7 @@ from .last_use import LastUse
 if TYPE_CHECKING:
     from ..archive.database import Archive
     from ..archive.keys import KeyTable
+    from .audit import Audit
     from .base import QueueBase
 
 log = logging.getLogger(__name__)
@@ -83,8 +84,8 @@ class KeyStore:
     five where the job store is away. An expired key ends at once.
     """
 
-    def __init__(self, queue: QueueBase, archive: Archive) -> None:
-        self._queue, self._archive = queue, archive
+    def __init__(self, queue: QueueBase, archive: Archive, audit: Audit) -> None:
+        self._queue, self._archive, self._audit = queue, archive, audit
         self._generation = Generation(queue.ledger)
         self._known: dict[str, _Known] = {}
         self._flights: dict[str, Future[ApiKey | None]] = {}
@@ -130,7 +131,9 @@ class KeyStore:
             raise _invalid("role", f"role must be among {', '.join(ROLES)}; “{role}” is not.")
         key_id, text = new_key()
         key = ApiKey(key_id, name, role, digest_of(text), now_ms, by or current().id, end_ms)
-        self._act(self._table().put, key)
+        shown = {"name": name, "role": role, "expiresAt": iso(end_ms)}
+        told = self._audit.entry("key.make", kind="key", target=key_id, after=shown)
+        self._act(self._table().put, key, also=lambda connection: self._audit.log.append(connection, [told]))
         return MadeKey(key, text)
 
     def page(self, *, statuses: Iterable[str] = (), page: int = 1, limit: int = 20) -> KeyPage:
@@ -160,7 +163,14 @@ class KeyStore:
         if not is_id(key_id):
             raise KeyNotFound(key_id)
         now_ms = _clock_ms()
-        key: ApiKey | None = self._act(self._table().revoke, key_id, now_ms=now_ms, by=by or current().id)
+        told = self._audit.entry("key.revoke", kind="key", target=key_id)
+        key: ApiKey | None = self._act(
+            self._table().revoke,
+            key_id,
+            now_ms=now_ms,
+            by=by or current().id,
+            also=lambda connection: self._audit.log.append(connection, [told]),
+        )
         with self._lock:
             self._known.pop(key_id, None)
         if key is None:

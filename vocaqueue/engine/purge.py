@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..actor import acting, process_actor
 from ..registry import Registry
 from ..settings import Settings
 from ..store.ledger import Ledger, Ticket
@@ -46,7 +47,8 @@ class Purge:
         ledger = self._ledger = self._ledger or Ledger(self.settings)
         before_ms = ledger.patiently(ledger.now_ms, PATIENCE_S)
         messages = empty_queue()
-        cancelled = self._cancel(ledger, queue, before_ms)
+        with acting(process_actor("celery")):
+            cancelled = self._cancel(ledger, queue, before_ms)
         log.warning("purged %s: %d waiting job%s cancelled", queue, cancelled, "" if cancelled == 1 else "s")
         return messages
 

@@ -9,10 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import Detail, InvalidParams, JobNotFound
+from ..estimate import Forecast
 from ..job import Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings
 from ..store.logins import Logins
+from .audit import Audit
 from .handle import Job
 from .keys import KeyStore
 from .limits import QueueLimits
@@ -34,7 +36,8 @@ class QueueManager(Reading, Steering, Removing):
     def __init__(self, settings: Settings, job_types: Registry | Iterable[JobType], *, patience_s: float = 2.0) -> None:
         super().__init__(settings, job_types, patience_s=patience_s)
         self._events = Listeners(self.ledger)
-        self.keys = KeyStore(self, self._archive)  #: API keys
+        self.audit = Audit(self)  #: who did what
+        self.keys = KeyStore(self, self._archive, self.audit)  #: API keys
         self.limits = QueueLimits(self)  #: what may run how fast
         self.schedules = Schedules(self)  #: the table of jobs that come by themselves
 
@@ -136,6 +139,15 @@ class QueueManager(Reading, Steering, Removing):
     ) -> Submission:
         """A request that can be asked about before it is made; see Submission."""
         return Submission(self, params, options, contents=contents)
+
+    def estimate(self, params: JobParams, **options: Any) -> Forecast:
+        """
+        What `add` with the same arguments would come to: items, seconds, dollars, warnings. Nothing is written.
+
+        Raises:
+            What `add` raises.
+        """
+        return self.submission(params, Options(**options)).forecast()
 
     def parse(self, type_name: str, fields: Mapping[str, Any]) -> JobParams:
         """

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from ..archive.audit import AuditLog
 from ..archive.database import Archive
 from ..registry import Registry
 from ..settings import Settings
@@ -22,6 +23,7 @@ from ..store.ledger import Ledger
 from ..store.lock import Lock
 from .app import create_celery_app
 from .archivist import Archivist, Pass
+from .audit import AuditPass
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +34,7 @@ LOCK_S = 5.0
 
 def archive_passes(ledger: Ledger, archive: Archive) -> dict[str, Pass]:
     """What the archivist does, by name."""
-    return {}
+    return {"audit": AuditPass(ledger, AuditLog(archive, ledger.settings.namespace))}
 
 
 class Relay:

@@ -153,6 +153,7 @@ class Removal:
                     action=action,
                     type=type_name,
                     token=uuid4().hex,
+                    act=act,
                     with_files=skip_bin,
                 )
                 self._send(answer)

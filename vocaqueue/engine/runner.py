@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import BadSettings, StoreUnavailable
+from ..errors import BadSettings, SecretsLocked, StoreUnavailable
 from ..handler import Context, Handler
 from ..outcome import Item, JobFatal
 from ..registry import JobType
@@ -102,7 +101,7 @@ def run_ticket(job_type: JobType, job_id: str, number: int, holder_name: str) ->
         raise
     except Exception as error:
         log.exception("%s cannot be run here", job_id)
-        _refuse(holder, claim.data["kind"], f"The worker cannot run this job: {type(error).__name__}: {error}"[:500])
+        _refuse(holder, claim.data["kind"], error)
         return "refused"
     deadline = started + limits.timeout_s
     if claim.data["kind"] == "run":
@@ -164,7 +163,7 @@ class _Run:
             self.holder.tell_sent()
         finally:
             if stuck:
-                _retire(f"an item of {self.ctx.job_id} does not end")
+                self.runtime.retire(f"an item of {self.ctx.job_id} does not end")
 
     def _watch(self, chunk: Chunk) -> bool:
         """Commit until the chunk is over or must be left. Answers whether threads were left running."""
@@ -217,7 +216,9 @@ class _Run:
                 if chunk is not None:
                     chunk.hold()
                 if self._must_leave():
-                    _retire(f"the ledger is away, and outcomes of {self.ctx.job_id} could not be told to it")
+                    self.runtime.retire(
+                        f"the ledger is away, and outcomes of {self.ctx.job_id} could not be told to it"
+                    )
             else:
                 self.is_ledger_away = False
                 if chunk is not None:
@@ -297,7 +298,7 @@ class _Run:
                     self._end("lease_fail", code=f"{kind}_timed_out", message=f"The {kind} step took too long.")
                 else:
                     self._end("lease_release")
-                _retire(f"the {kind} step of {self.ctx.job_id} does not end")
+                self.runtime.retire(f"the {kind} step of {self.ctx.job_id} does not end")
         self._adopt(kind, found[0])
 
     def _adopt(self, kind: str, result: Any) -> None:
@@ -324,7 +325,7 @@ class _Run:
                 self.holder.end(step, STEP_PATIENCE_S, **arguments)
             except StoreUnavailable:
                 if self._must_leave():
-                    _retire("the ledger is away")
+                    self.runtime.retire("the ledger is away")
             else:
                 return
 
@@ -350,7 +351,7 @@ def _context(
         run=int(claim.data["run"]),
         fence=int(claim.data["fence"]),
         token=token,
-        params=job_type.params.model_validate(job.params),
+        params=job_type.params.model_validate(runtime.secrets.load(json.loads(raw.get(b"params") or b"{}"))),
         created_by=job.created_by,
         source=json.loads(raw.get(b"source") or b"{}"),
         counts={
@@ -374,23 +375,13 @@ def _explain(runtime: Runtime, job_type: JobType, job_id: str, number: int, clai
         log.warning("job %s waits: it was made by newer code than this worker has", job_id)
 
 
-def _refuse(holder: Holder, kind: str, why: str) -> None:
+def _refuse(holder: Holder, kind: str, error: Exception) -> None:
     """End the job with a sentence: its code cannot be loaded, or its parameters do not fit it any more."""
+    code, why = "cannot_run", f"The worker cannot run this job: {type(error).__name__}: {error}"[:500]
+    if isinstance(error, SecretsLocked):
+        code, why = error.code, error.message
     if kind == "run":
-        holder.commit([], patience_s=CLAIM_PATIENCE_S, close=True, fatal={"code": "cannot_run", "message": why})
+        holder.commit([], patience_s=CLAIM_PATIENCE_S, close=True, fatal={"code": code, "message": why})
         holder.tell_sent()
     else:
-        holder.end("lease_fail", CLAIM_PATIENCE_S, code="cannot_run", message=why, final=True)
-
-
-def _retire(why: str) -> None:
-    """
-    End this child; Celery starts another.
-
-    A thread that does not end cannot be stopped, and would go on beside the next ticket. The lease is closed by now, or
-    runs out by itself.
-    """
-    log.warning("this worker child ends itself: %s", why)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+        holder.end("lease_fail", CLAIM_PATIENCE_S, code=code, message=why, final=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import mmap
 import os
+import sys
 from uuid import uuid4
 
 from celery import Celery
@@ -12,9 +14,12 @@ from ..errors import BadSettings
 from ..files import FileStore
 from ..handler import Handler
 from ..registry import JobType, Registry, load_object
-from ..settings import Settings
+from ..secrets import SecretBox
+from ..settings import Settings, secret_key
 from ..store.ledger import Ledger
 from .tickets import TicketOffice
+
+log = logging.getLogger(__name__)
 
 
 class StopFlag:
@@ -41,6 +46,7 @@ class Runtime:
         self.ledger = Ledger(settings)
         self.office = TicketOffice(app, settings)
         self.files = FileStore.from_url(settings.storage_url)
+        self.secrets = SecretBox(secret_key)
         self._handlers: dict[str, Handler] = {}
 
     def handler(self, job_type: JobType) -> Handler:
@@ -58,6 +64,18 @@ class Runtime:
     def is_stopping(self) -> bool:
         # Linux ends a child with its parent (Celery asks for it); elsewhere an orphan has to notice by itself.
         return self.stopping.is_set() or os.getppid() != self.parent
+
+    def retire(self, why: str) -> None:
+        """
+        End this child; Celery starts another.
+
+        A thread that does not end cannot be stopped, and would go on beside the next ticket. The lease is closed by
+        now, or runs out by itself.
+        """
+        log.warning("this worker child ends itself: %s", why)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def new_token() -> str:

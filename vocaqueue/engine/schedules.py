@@ -21,6 +21,7 @@ from ..errors import (
 )
 from ..job import Priority, iso
 from ..registry import JobParams
+from ..secrets import keep_masked, redact
 from ..timing import Timing
 from .handle import Job
 from .submission import Options, item_ids
@@ -39,7 +40,7 @@ class Schedule:
 
     id: str
     type: str
-    params: dict[str, Any]  #: camelCase, as given
+    params: dict[str, Any]  #: camelCase, as given; secrets are encrypted
     timing: Timing
     name: str | None
     priority: Priority
@@ -57,7 +58,7 @@ class Schedule:
             "id": self.id,
             "name": self.name,
             "type": self.type,
-            "params": self.params,
+            "params": redact(self.params),
             "priority": self.priority.label,
             "cron": self.timing.cron,
             "everySeconds": self.timing.every_s,
@@ -198,7 +199,7 @@ class Schedules:
         """Make its job now, also while it is off; its times stay as they are. Raises what `add` of a job does."""
         schedule = self.get(schedule_id)
         options = Options(priority=schedule.priority, created_by=created_by, name=schedule.name)
-        params = self.queue.parse(schedule.type, schedule.params)
+        params = self.queue.parse(schedule.type, self.queue.secrets.load(schedule.params))
         made = self.queue.submission(params, options).make(schedule_id=schedule_id)
         if made is None or made.job is None:
             raise JobNotFound("" if made is None else made.job_id)
@@ -226,7 +227,7 @@ class Schedules:
         return Schedule(
             id=schedule_id or f"{job_type.name}-{uuid4().hex[:8]}",
             type=job_type.name,
-            params=_as_given(params),
+            params=self.queue.secrets.dump(params, exclude_unset=True),
             timing=timing,
             name=name,
             priority=Priority.parse(priority),
@@ -243,19 +244,25 @@ class Schedules:
         if "cron" not in changes and "every_s" not in changes:
             cron, every_s = before.timing.cron, before.timing.every_s
         timing = Timing(cron, every_s, changes.get("time_zone") or before.timing.time_zone)
-        given = changes.get("params", before.params)
-        params = given if isinstance(given, JobParams) else self.parse(before.type, given)
+        params = self._new_params(before, changes)
         name, priority = changes.get("name", before.name), changes.get("priority", before.priority)
         if "params" in changes or "priority" in changes or "name" in changes:
             self._check(params, name, priority)
         return replace(
             before,
             timing=timing,
-            params=_as_given(params),
+            params=self.queue.secrets.dump(params, exclude_unset=True),
             name=name,
             priority=Priority.parse(priority),
             enabled=bool(changes.get("enabled", before.enabled)),
         )
+
+    def _new_params(self, before: Schedule, changes: Mapping[str, Any]) -> JobParams:
+        given, box = changes.get("params"), self.queue.secrets
+        if isinstance(given, JobParams):
+            return given
+        fields = box.load(before.params) if given is None else keep_masked(given, before.params, box)
+        return self.parse(before.type, fields)
 
     def parse(self, type_name: str, fields: Mapping[str, Any]) -> JobParams:
         """A schedule's parameters from JSON. Raises InvalidParams."""
@@ -290,6 +297,7 @@ class Schedules:
             name,
             patience_s=queue.patience_s,
             id=schedule.id,
+            type=schedule.type,
             data=schedule.stored(),
             next=schedule.next_ms,
             **arguments,
@@ -336,10 +344,6 @@ def _last_run(last: Mapping[str, Any]) -> dict[str, Any]:
         "jobId": last.get("job"),
         "error": last.get("error"),
     }
-
-
-def _as_given(params: JobParams) -> dict[str, Any]:
-    return params.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _within_params(detail: Detail) -> Detail:

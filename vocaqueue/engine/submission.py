@@ -25,6 +25,7 @@ from ..errors import (
     StoreUnavailable,
     VocaqueueError,
 )
+from ..estimate import Forecast
 from ..job import JobRecord, Priority
 from ..registry import JobParams, JobType, Prepared
 from ..store.items import write_blocks
@@ -188,7 +189,7 @@ class Submission:
         """
         if self.seen_before():
             return None
-        prepared, _ids = self._resolve()
+        prepared, _ids = self.resolve()
         if not self.is_unique:
             return None
         own = digest(self._compared(prepared.params))
@@ -196,7 +197,14 @@ class Submission:
             raise DuplicateJob(holder.id, holder.status.value)
         return f"{self.job_type.name} {own}"
 
-    def _resolve(self) -> tuple[Prepared, list[str] | None]:
+    def forecast(self) -> Forecast:
+        """What it would come to. Raises what `make` does; nothing is written."""
+        from .estimating import forecast
+
+        return forecast(self)
+
+    def resolve(self) -> tuple[Prepared, list[str] | None]:
+        """The prepared parameters and the items' ids, if it is given ids; found once."""
         if self._resolved is None:
             prepared = self.queue.prepare(self.job_type, self.params)
             self._resolved = prepared, item_ids(self.job_type, prepared.params)
@@ -248,10 +256,8 @@ class Submission:
         if seen := self.seen_before():
             return seen
         queue, options, job_type = self.queue, self.options, self.job_type
-        prepared, ids = self._resolve()
-        kept = prepared.params.model_dump(
-            mode="json", by_alias=True, exclude={job_type.items} if job_type.items else None
-        )
+        prepared, ids = self.resolve()
+        kept = queue.secrets.dump(prepared.params, exclude={job_type.items} if job_type.items else None)
         job_id = job_id or f"{job_type.name}-{uuid4().hex[:12]}"
         blocks = None if ids is None else f"new:{job_id}:{uuid4().hex[:8]}"
         if ids is not None and blocks is not None:
@@ -306,7 +312,7 @@ class Submission:
 
     def _compared(self, params: JobParams) -> dict[str, Any]:
         """The parameters in one spelling; the order of ids does not matter."""
-        spelled = params.model_dump(mode="json", by_alias=True) | self._contents
+        spelled = self.queue.secrets.fingerprint(params) | self._contents
         if self.job_type.items is not None:
             field = type(params).model_fields[self.job_type.items].alias or self.job_type.items
             spelled[field] = sorted(set(spelled[field] or ()))

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import JobNotFound
 from ..job import ItemError, JobRecord, JobStatus, Priority, Progress, iso
 from ..pages import Page
+from ..secrets import redact
 from .gates import Gates, ask, read, read_answers
 from .items import read_ids
 from .ledger import Ledger
@@ -228,7 +229,7 @@ def record(raw: dict[bytes, bytes], errors: Iterable[bytes] = ()) -> JobRecord:
         labels=tuple(parsed("labels", [])),
         status=status,
         priority=Priority(int(values["priority"])),
-        params=parsed("params", {}),
+        params=redact(parsed("params", {})),
         created_by=values.get("created_by"),
         created_at_ms=int(values["created_at"]),
         started_at_ms=number("started_at"),

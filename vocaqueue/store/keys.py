@@ -74,6 +74,8 @@ KEYS: dict[str, str] = {
     # Streams
     "events": "events",  # stream  life of jobs, queues and workers
     "progress": "progress",  # stream  progress of jobs, short
+    "audit": "audit",  # stream  acts that the archive has not stored yet, see lua/lib/audit.lua; never trimmed before
+    "audit_mark": "audit-mark",  # string  the entry that was first when the archive last stored some
     "event_id": "event-id",  # string  last id given in both, so that the two have one order
     "unsaid": "unsaid",  # zset  job -> when its last progress may be said
     # Kept by workers and the relay

@@ -17,9 +17,10 @@ import redis
 from redis.exceptions import BusyLoadingError, NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_exponential_jitter
 
-from ..errors import StoreUnavailable
+from ..errors import AuditFull, StoreUnavailable
 from ..settings import Settings
 from . import scripts
+from .acts import audit_of
 from .client import make_client
 from .keys import Keys
 
@@ -81,8 +82,9 @@ class Ledger:
 
         Raises:
             StoreUnavailable: The server did not answer within `patience_s`.
+            AuditFull: It would make something, and too many entries of the audit log wait to be stored.
         """
-        payload = self._payload(arguments)
+        payload = self._payload(name, arguments)
         blobs = () if blob is None else (blob,)
         return _answer(self.patiently(lambda: self._run(name, payload, *blobs), patience_s))
 
@@ -93,7 +95,7 @@ class Ledger:
         Raises:
             StoreUnavailable: As for `step`. All of them may be made again.
         """
-        payloads = [self._payload(arguments) for arguments in calls]
+        payloads = [self._payload(name, arguments) for arguments in calls]
 
         def send() -> list[Any]:
             pipe = self.client.pipeline(transaction=False)
@@ -116,7 +118,7 @@ class Ledger:
 
     def ask(self, name: str, /, *, patience_s: float = 2.0, **arguments: Any) -> Any:
         """What lua/{name}.lua, which only reads, answers; not JSON. Raises StoreUnavailable."""
-        payload = self._payload(arguments)
+        payload = self._payload(name, arguments)
         return self.patiently(lambda: self._run(name, payload), patience_s)
 
     def patiently(self, call: Any, patience_s: float) -> Any:
@@ -135,12 +137,14 @@ class Ledger:
                 raise
             raise StoreUnavailable((str(error) or type(error).__name__).rstrip(".")) from error
 
-    def _payload(self, arguments: dict[str, Any]) -> bytes:
-        common = {
+    def _payload(self, step: str, arguments: dict[str, Any]) -> bytes:
+        common: dict[str, Any] = {
             "places": self.settings.line_places,
             "events_kept": self.settings.events_kept,
             "lease_ms": round(self.settings.lease_s * 1000),
         }
+        if (audit := audit_of(step, arguments)) is not None:
+            common["audit"] = audit
         text = json.dumps(common | {k: v for k, v in arguments.items() if v is not None}, ensure_ascii=False)
         return text.encode(errors="replace")  # half a letter, say of a file's name in an error, must not stop the step
 
@@ -181,6 +185,8 @@ def ms_of(time: tuple[int, int]) -> int:
 
 def _answer(raw: Any) -> Answer:
     data = json.loads(raw)
+    if data.get("state") == "audit_full":
+        raise AuditFull(data["waiting"])
     return Answer(data.pop("state", ""), data, [Ticket(*ticket) for ticket in data.pop("tickets", [])])
 
 

@@ -12,7 +12,7 @@ from .keys import KEYS
 from .schema import JOB_DEFAULTS, SCHEMA
 
 #: In an order in which none uses a later one.
-LIBRARY = ("base", "bits", "events", "limits", "once", "line", "stop", "blame", "lease", "removal", "postpone")
+LIBRARY = ("base", "audit", "bits", "events", "limits", "once", "line", "stop", "blame", "lease", "removal", "postpone")
 
 
 def _read(name: str) -> str:

@@ -6,13 +6,15 @@
 local acts = redis.call('GET', K.gate_acts) or ''
 local told = told_before(acts)
 if told then return told end
+local kind, name = string.match(a.gate, '^(%a+):?(.*)$')
 local function answer_gate(changed)
+  trail.add({ kind = kind == 'all' and 'queue' or kind, target = name, type = kind == 'type' and name or nil,
+    before = { held = a.shut ~= changed }, after = { held = a.shut } })
   local reply = { state = 'ok', changed = changed }
   if has(a.token) then redis.call('SET', K.gate_acts, acts_with(acts, cjson.encode(reply))) end
   return answer(reply)
 end
 
-local kind, name = string.match(a.gate, '^(%a+):?(.*)$')
 local data = { [kind] = name ~= '' and name or nil }
 if a.shut then return answer_gate(shut_gate(a.gate, data)) end
 if redis.call('HDEL', K.gates, a.gate) == 0 then return answer_gate(false) end

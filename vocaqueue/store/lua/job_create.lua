@@ -11,7 +11,11 @@
 --    with another body), 'fired' (this firing has its job, or its schedule is gone), 'duplicate' (job and status: that with the
 --    same parameters), 'no_blocks' (the item blocks have gone meanwhile).
 if load(a.id) then return answer({ state = 'exists' }) end
+if trail.full() then return trail.full() end
 local function refuse(reply)
+  if reply.state == 'conflict' or reply.state == 'duplicate' then
+    trail.add({ kind = 'job', target = a.id, type = a.type, outcome = reply.state, after = { job = reply.job } })
+  end
   if has(a.blocks) then redis.call('UNLINK', K.items .. a.blocks) end
   return answer(reply)
 end
@@ -68,4 +72,10 @@ if firing then redis.call('ZREM', K.firings, firing) end
 if is_scheduled then redis.call('HSET', K.schedule .. a.schedule, 'last', cjson.encode({ at = now, due = a.due, job = a.id })) end
 event('job-created', j)
 settle_line(j)
+if a.audit then
+  trail.add_job(j, 'done', {
+    params = trail.cut(a.params), name = a.name, labels = trail.cut(a.labels), createdBy = a.created_by, items = a.total,
+    deadlineMs = a.deadline_ms, schedule = a.schedule, unique = has(a.unique) or nil,
+  })
+end
 return answer({ state = 'created' })

@@ -7,6 +7,7 @@
 -- gone meanwhile, and nothing was made.
 local there = load(a.id)
 if there then return answer({ state = there.restored_by == a.token and 'restored' or 'exists', status = there.status }) end
+if trail.full() then return trail.full() end
 if has(a.blocks) then
   if redis.call('EXISTS', K.items .. a.blocks) == 0 then return answer({ state = 'no_blocks' }) end
   redis.call('RENAME', K.items .. a.blocks, K.items .. a.id)
@@ -34,4 +35,6 @@ else
 end
 event('job-restored', j)
 settle_line(j)
+j._was = nil
+trail.add_job(j, 'done')
 return answer({ state = 'restored', status = j.status })

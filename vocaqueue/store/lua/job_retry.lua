@@ -11,6 +11,7 @@ local j = load(a.id)
 if not j then return answer({ state = 'gone' }) end
 local told = told_before(j.acts)
 if told then return told end
+if trail.full() then return trail.full() end
 local left = j.total and j.total - settled_count(j) or 1
 if not is_final(j) then return answer_act(j, { state = 'refused', status = j.status }) end
 local holder = has(j.unique) and holder_of(j.type, j.unique)
@@ -94,4 +95,5 @@ if j.total then redis.call('HINCRBY', K.items_left, j.type, j.total - settled_co
 take_hold(j)
 event('job-retrying', j, { run = j.run })
 settle_line(j)
-return answer_act(j, { state = 'retrying', items = j.total and j.total - settled_count(j) or nil })
+local items = j.total and j.total - settled_count(j) or nil
+return answer_act(j, { state = 'retrying', items = items }, { items = items, codes = has(a.codes) and a.codes or nil })

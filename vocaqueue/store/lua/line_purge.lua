@@ -8,12 +8,13 @@
 -- Repeated after a lost reply, it goes on with the next jobs; only its count is of that repeat then.
 -- Answers {state = 'more' | 'done', cancelled = n, first = where the next step begins}.
 local index = K.by_type_status .. a.type .. ':waiting'
-local cancelled, passed = 0, a.first
+local cancelled, passed, audited = 0, a.first, {}
 if not is_shut(a.type) then
   local ids = redis.call('ZREVRANGEBYSCORE', index, a.before_ms, '-inf', 'LIMIT', a.first, a.limit)
   for _, id in ipairs(ids) do
     local j = load(id)
     if j and j.status == 'waiting' and not j.started_at and not has(j.held) then
+      audited[#audited + 1] = { j.id, j.type, j.status }
       put(j, 'stop', 'cancelled')
       put(j, 'error', cjson.encode({ code = 'purged', message = a.message }))
       end_job(j)
@@ -21,6 +22,9 @@ if not is_shut(a.type) then
     else
       passed = passed + 1
     end
+  end
+  if #audited > 0 then
+    trail.add({ kind = 'job', jobs = audited, after = { status = 'cancelled' }, key = 'purge/' .. audited[1][1] .. '/' .. int(now_us) })
   end
   if #ids == a.limit then return answer({ state = 'more', cancelled = cancelled, first = passed }) end
 end

@@ -42,6 +42,14 @@ local UPGRADES = {
   end,
 }
 
+-- What people change of a job, for the audit log.
+local function facts(j)
+  return {
+    status = j.status, priority = j.priority, held = has(j.held) or nil, stop = j.stop, runAt = j.run_at,
+    attempt = j.run, failed = j.failed > 0 and j.failed or nil,
+  }
+end
+
 -- The job as a table: numbers as numbers, what is not set as nil. nil when there is no such job.
 local function load(id)
   if loaded[id] then return loaded[id] end
@@ -57,6 +65,7 @@ local function load(id)
     UPGRADES[version](j)
     put(j, 'schema', version)
   end
+  if a.audit then j._was = facts(j) end
   loaded[id] = j
   return j
 end
@@ -116,10 +125,4 @@ local function answer(t)
   for _, j in pairs(loaded) do save(j) end
   if #tickets > 0 then t.tickets = tickets end
   return cjson.encode(t)
-end
-
--- Answer an act on a job, which remembers it.
-local function answer_act(j, t)
-  if has(a.token) then put(j, 'acts', acts_with(j.acts, cjson.encode(t))) end
-  return answer(t)
 end

@@ -11,9 +11,7 @@ local HORIZON_MS, SOON_MS = 1000, 500
 local MARGIN = 0.97 -- with no burst; so that a start which is a little late leaves every window with `max` at most
 local LATE_SHARE = 0.9 -- of that margin may be used up by lateness
 local CUT, CUT_AGAIN, AGAIN_MS = 0.94, 0.75, 2000 -- multiplicative down, and once more when it was not enough
-local NEAR, CLIMB, PROBE, PROBE_GROWS, PROBE_MOST = 0.97, 0.02, 0.0003, 1.15, 0.25 -- additive up, as shares of the ceiling and second
-local FORGOTTEN = 10 -- times the ceiling
-local FIRST_GUESS, GUESS_GROWS, GUESS_MOST = 1, 1.5, 10000 -- per second: where no pace is known, until the first refusal that tells one
+local FIRST_GUESS = 1 -- per second: where no pace is known, until the first refusal that tells one
 local CELL_NUMBERS = { 'max', 'window_ms', 'burst', 'tat', 'shut', 'rate', 'ceiling', 'cut_at', 'up_at', 'step', 'ok_at', 'guess', 'owed_until' }
 
 local known_limits = {}
@@ -29,29 +27,35 @@ end
 
 -- A learned rate climbs back, a little each second in which it was used: quickly to just under where it was refused, then feeling
 -- its way, faster the longer nobody objects.
-local function climb(c)
-  if now - (c.tat or 0) > 2000 or not c.up_at or c.up_at > now + 60000 then
-    c.up_at = math.max(now, c.shut or 0)
-    return cell_save(c, 'up_at')
-  end
-  local seconds = math.min(300, math.floor((now - c.up_at) / 1000))
-  if seconds < 1 then return end
-  for _ = 1, seconds do
-    if c.guess then
-      c.rate = c.rate * GUESS_GROWS
-      if c.rate > GUESS_MOST then break end
-    elseif c.rate < NEAR * c.ceiling then
-      c.rate = c.rate + CLIMB * c.ceiling
-    else
-      c.step = math.min(PROBE_MOST, c.step and c.step > 0 and c.step * PROBE_GROWS or PROBE)
-      c.rate = c.rate + c.step * c.ceiling
+local climb
+do -- a script has room for 200 local names
+  local NEAR, CLIMB, PROBE, PROBE_GROWS, PROBE_MOST = 0.97, 0.02, 0.0003, 1.15, 0.25 -- additive up, as shares of the ceiling and second
+  local FORGOTTEN = 10 -- times the ceiling
+  local GUESS_GROWS, GUESS_MOST = 1.5, 10000 -- while nothing is known of the ceiling
+  climb = function(c)
+    if now - (c.tat or 0) > 2000 or not c.up_at or c.up_at > now + 60000 then
+      c.up_at = math.max(now, c.shut or 0)
+      return cell_save(c, 'up_at')
     end
+    local seconds = math.min(300, math.floor((now - c.up_at) / 1000))
+    if seconds < 1 then return end
+    for _ = 1, seconds do
+      if c.guess then
+        c.rate = c.rate * GUESS_GROWS
+        if c.rate > GUESS_MOST then break end
+      elseif c.rate < NEAR * c.ceiling then
+        c.rate = c.rate + CLIMB * c.ceiling
+      else
+        c.step = math.min(PROBE_MOST, c.step and c.step > 0 and c.step * PROBE_GROWS or PROBE)
+        c.rate = c.rate + c.step * c.ceiling
+      end
+    end
+    c.up_at = c.up_at + seconds * 1000
+    -- Back at what was configured; where nothing was, so far from where it was refused that it says nothing any more.
+    local most = c.max and c.max * 1000 / c.window_ms or c.guess and GUESS_MOST or FORGOTTEN * c.ceiling
+    if c.rate >= most then c.rate = nil end
+    cell_save(c, 'rate', 'up_at', 'step')
   end
-  c.up_at = c.up_at + seconds * 1000
-  -- Back at what was configured; where nothing was, so far from where it was refused that it says nothing any more.
-  local most = c.max and c.max * 1000 / c.window_ms or c.guess and GUESS_MOST or FORGOTTEN * c.ceiling
-  if c.rate >= most then c.rate = nil end
-  cell_save(c, 'rate', 'up_at', 'step')
 end
 
 -- A cell that says something, or nil.

@@ -157,6 +157,11 @@ local function shut_gate(gate_name, data, reason)
   if redis.call('HSETNX', K.gates, gate_name, int(now)) == 0 then return false end
   if reason then redis.call('HSET', K.gate_reasons, gate_name, cjson.encode(reason)) end
   data.reason = reason
+  if reason then
+    local kind, name = string.match(gate_name, '^(%a+):?(.*)$')
+    trail.add_machine(kind .. '.pause', 'breaker/' .. gate_name .. '/' .. int(now_us),
+      { kind = kind, target = name, type = data.type, before = { held = false }, after = { held = true, reason = reason } })
+  end
   system_event('queue-paused', data)
   return true
 end

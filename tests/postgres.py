@@ -1,0 +1,48 @@
+"""A private PostgreSQL server for a test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """A private PostgreSQL server."""
+    psycopg = pytest.importorskip("psycopg", reason="needs the Python package psycopg")
+    assert psycopg
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if Path("/usr/lib/postgresql").exists() else []
+    if not programs:
+        pytest.skip("needs PostgreSQL")
+    # Not pytest's own folder: the server must not run as root, and the path of a socket holds 107 bytes at most.
+    folder, where = programs[-1].parent, Path(tempfile.mkdtemp(prefix="vocaqueue-postgres-"))
+    user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
+    if user:
+        shutil.chown(where, "postgres")
+    initdb = [*user, folder / "initdb", "-D", where / "data", "-U", "me", "-A", "trust", "-N"]
+    subprocess.run(initdb, check=True, capture_output=True)
+    server = subprocess.Popen(
+        [*user, folder / "postgres", "-D", where / "data", "-k", where, "-h", "", "-F"], stderr=subprocess.DEVNULL
+    )
+    url = f"postgresql+psycopg://me@/postgres?host={where}"
+    try:
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            try:
+                create_engine(url).connect().close()
+                break
+            except Exception:
+                time.sleep(0.05)
+        yield url
+    finally:
+        subprocess.run([*user, folder / "pg_ctl", "-D", where / "data", "stop", "-m", "immediate"], check=False)
+        server.wait(20)
+        shutil.rmtree(where, ignore_errors=True)

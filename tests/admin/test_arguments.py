@@ -37,6 +37,15 @@ def test_a_wrong_argument_is_422_and_named(client, path, field, said):
     assert said in details[0]["message"]
 
 
+@pytest.mark.parametrize("given", ["0.5", "1e3", "1900000000", "2030-01-31", "-1", ""])
+def test_a_time_is_a_day_and_an_hour(client, given):
+    """
+    A number is no time, and neither is a day alone, whose zone nobody could tell.
+    """
+    answer = client.post("/jobs/toy", {"ids": ["a"], "runAt": given})
+    assert (answer.status_code, answer.json["error"]["details"][0]["field"]) == (422, "runAt")
+
+
 def test_a_switch_is_true_or_false(client, queue):
     """
     `?dryRun` alone, or 1, could be meant either way, and one way jobs are changed: so it is refused.

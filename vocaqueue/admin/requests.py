@@ -34,7 +34,8 @@ def _no_switch(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    if not isinstance(value, str | datetime):
+    # Pydantic would take "0.5" for seconds since 1970.
+    if not isinstance(value, str | datetime) or (isinstance(value, str) and "T" not in value.upper()):
         raise ValueError("a time is a text, such as 2030-01-31T09:00:00+09:00")
     return value
 

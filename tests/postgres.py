@@ -8,15 +8,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
 
 
-@pytest.fixture
-def postgres() -> Iterator[str]:
-    """A private PostgreSQL server."""
+@contextmanager
+def private_postgres() -> Iterator[str]:
+    """Its URL for SQLAlchemy. Skips the test where PostgreSQL or its driver is missing."""
     psycopg = pytest.importorskip("psycopg", reason="needs the Python package psycopg")
     assert psycopg
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if Path("/usr/lib/postgresql").exists() else []
@@ -27,8 +28,8 @@ def postgres() -> Iterator[str]:
     user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
     if user:
         shutil.chown(where, "postgres")
-    initdb = [*user, folder / "initdb", "-D", where / "data", "-U", "me", "-A", "trust", "-N"]
-    subprocess.run(initdb, check=True, capture_output=True)
+    initdb = [*user, folder / "initdb", "-D", where / "data", "-U", "me", "-A", "trust", "-N", "-E", "UTF8"]
+    subprocess.run([*initdb, "--locale=C"], check=True, capture_output=True)
     server = subprocess.Popen(
         [*user, folder / "postgres", "-D", where / "data", "-k", where, "-h", "", "-F"], stderr=subprocess.DEVNULL
     )
@@ -46,3 +47,10 @@ def postgres() -> Iterator[str]:
         subprocess.run([*user, folder / "pg_ctl", "-D", where / "data", "stop", "-m", "immediate"], check=False)
         server.wait(20)
         shutil.rmtree(where, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """A private PostgreSQL server."""
+    with private_postgres() as url:
+        yield url

@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from vocaqueue import Settings
+from vocaqueue.archive.database import Archive
 from vocaqueue.cli.main import main
+from vocaqueue.engine.job_history import JobHistoryPass
 from vocaqueue.store.dead_letters import DeadLetters
 from vocaqueue.store.ledger import Ledger
 
@@ -49,6 +51,28 @@ def test_submit_show_list_and_cancel(cli) -> None:
     assert again.exit_code == 1
     assert "is cancelled; only a job that has not ended" in again.stderr
     assert cli("watch", job_id).exit_code == 1
+
+
+def test_jobs_are_found_by_what_is_known_of_them(cli, tmp_path) -> None:
+    """`jobs` finds by parts of words and by an item; while there is no history it says so in a sentence."""
+    for name in ("중학교생활", "Holiday"):
+        assert cli("submit", "toy", "-p", f'ids=["{name[0]}"]', "--name", name).exit_code == 0
+    unknown = cli("jobs", "--search", "학교")
+    assert (unknown.exit_code, "history is still being made" in unknown.stderr) == (1, True)
+    settings = Settings.from_env()
+    keep = JobHistoryPass(Ledger(settings), Archive(settings.database_url))
+    while keep():
+        pass
+
+    def found(*words):
+        return [job["name"] for job in json.loads(cli("jobs", *words, "--json").stdout)["items"]]
+
+    assert found("--search", "학교") == ["중학교생활"]
+    assert found("--word", "H", "--no-failures") == ["Holiday"]
+    assert found("--sort", "createdAt", "--created-after", "2001-01-01T00:00:00Z") == ["중학교생활", "Holiday"]
+    assert found("--created-before", "2001-01-01T00:00:00Z") == []
+    for wrong in (("--sort", "colour"), ("--priority", "urgent"), ("--created-after", "2030-01-01T00:00:00")):
+        assert cli("jobs", *wrong).exit_code == 2
 
 
 def test_failures_are_listed_and_single_ones_run_again(cli, valkey, tmp_path) -> None:

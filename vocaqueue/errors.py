@@ -23,6 +23,7 @@ Every error that vocaqueue raises on purpose.
     │   └── AuditFull          … since too much of the audit log waits to be stored
     ├── SecretsLocked          a job's secret parameters were encrypted with another key
     ├── ArchiveUnavailable     the database of DATABASE_URL is away, or refuses to write
+    │   ├── HistoryUnavailable … or it does not know enough of the jobs yet
     │   └── KeysUnavailable    … and so an API key cannot be looked up
     └── JobEnded               raised by `Job.wait`
         ├── JobFailed
@@ -227,8 +228,19 @@ class ArchiveUnavailable(VocaqueueError):
     def __init__(self, reason: str) -> None:
         self.reason: str | None = reason
         super().__init__(
-            f"The database of the bin (DATABASE_URL) cannot be used: {reason}. Nothing was lost; what was removed "
-            "before is in the bin. Mend it or make room, and do it again; or skip the bin, which removes jobs for good."
+            f"The database of DATABASE_URL, which has the bin and the history of jobs, cannot be used: {reason}. "
+            "Nothing was lost; what was removed before is in the bin. Mend it or make room, and do it again. A removal "
+            "can skip the bin, which is for good; lists by type and status alone need no history."
+        )
+
+
+class HistoryUnavailable(ArchiveUnavailable):
+    """The database is there, but it does not know enough of what the ledger has."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        VocaqueueError.__init__(
+            self, f"Jobs cannot be searched for now: {reason}. Lists by type and status alone are always possible."
         )
 
 

@@ -59,6 +59,11 @@ class Priority(IntEnum):
         raise ValueError("priority is one of critical, high, normal, low, or 1 to 4")
 
 
+#: What lists of jobs are sorted by; with `-` before it the largest first.
+SORTS = ("createdAt", "startedAt", "finishedAt", "priority", "name")
+NEWEST_FIRST = "-createdAt"
+
+
 def iso(ms: int | None) -> str | None:
     """Milliseconds since the epoch as ISO 8601 UTC with a Z; None stays None."""
     if ms is None:

@@ -210,10 +210,9 @@ def test_a_dry_run_of_the_shops_own_types(shop: Shop) -> None:
 def test_the_command_line_works_in_the_shops_folder(shop: Shop) -> None:
     """From the wheel, with the shop's .env: doctor, submit, jobs, dry run; the settings say where they are from."""
     report = json.loads(shop.command("seoul", "doctor", "--json"))
-    assert {check["part"]: check["state"] for check in report["checks"]} | {"job types": "ok"} == {
-        "job store": "ok", "job types": "ok", "database": "ok", "files": "ok", "workers for send-letters": "ok",
-        "workers for price-list": "ok",
-    }  # fmt: skip
+    assert {check["state"] for check in report["checks"]} == {"ok"}, report["checks"]
+    examined = {check["part"] for check in report["checks"]}
+    assert {"job store", "job types", "database", "files", "workers for send-letters"} <= examined
     origin = {setting["name"]: setting["origin"] for setting in report["settings"]}
     assert (origin["VOCAQUEUE_JOB_TYPES"], origin["VOCAQUEUE_NAMESPACE"]) == (".env", "environment")
     asked = ("submit", "send-letters", "-p", 'customerIds=["busan-1", "busan-2"]', "-p", "subject=Hello")

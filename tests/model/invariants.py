@@ -70,7 +70,33 @@ def check(real: Real, model: Model, history: History, *, places: int, woken_at: 
     assert {name.removeprefix("type:").removeprefix("all") for name in real.raw.get("gates", {})} == model.gates
     inv_20_nothing_is_left_of_the_removed(real, model.removed)
     inv_12_21_the_streams_tell_the_same(real)
+    if history.before is not None and not cut:
+        inv_24_what_was_settled_is_counted_once(history.before, real)
     history.before = real
+
+
+def inv_24_what_was_settled_is_counted_once(before: Real, real: Real) -> None:
+    """The counts for charts grow by just what the jobs' own counters grow by, and by the jobs that ended."""
+    grown: Counter[str] = Counter()
+    for job in real.jobs.values():
+        was = before.jobs.get(job.id)
+        kind = job.fields["type"]
+        if was is None:  # new, with nothing to do it may have ended at once; or put back, which counts nothing
+            grown[f"{kind}:{job.status}"] += job.has_ended and not job.fields.get("restored_by")
+            continue
+        for what in ("completed", "failed", "skipped"):
+            if job.number("run") == was.number("run"):  # a retry takes failures back
+                grown[f"{kind}:items-{what}"] += job.number(what) - was.number(what)
+        if job.has_ended and not (was.has_ended and job.number("run") == was.number("run")):
+            grown[f"{kind}:{job.status}"] += 1
+    for key in ("minute:", "quarter:"):
+        counted: Counter[str] = Counter()
+        for reading, sign in ((real, 1), (before, -1)):
+            for counts in reading.under(key).values():
+                for name, count in counts.items():
+                    counted[name.partition(":")[2]] += sign * int(count)
+        made = {field: count for field, count in counted.items() if count and not field.endswith(":created")}
+        assert made == {field: count for field, count in grown.items() if count}, key
 
 
 def inv_1_each_item_has_one_owner(job: RealJob) -> None:

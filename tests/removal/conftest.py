@@ -56,9 +56,21 @@ class Removing(QueueManager):
         return str(self.add(Toy(ids=["a", "b"]), **given).record.id)
 
     def raw(self) -> dict[str, Any]:
-        """Everything in the namespace but streams, the broker's, and what is kept for a lost reply or a late ticket."""
+        """All of the namespace but streams, counts, the broker's, what is kept for a lost reply or a late ticket."""
         raw = Real.read(self.ledger.client, self.ledger.keys.prefix).raw
-        left_out = ("event", "progress", "audit", "told:", "gone:", "preview:", "broker:", "lease:", "login:")
+        left_out = (
+            "minute:",
+            "quarter:",
+            "event",
+            "progress",
+            "audit",
+            "told:",
+            "gone:",
+            "preview:",
+            "broker:",
+            "lease:",
+            "login:",
+        )
         return {key: value for key, value in raw.items() if not key.startswith(left_out)}
 
     def mentions(self, job_id: str) -> list[str]:

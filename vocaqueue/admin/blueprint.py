@@ -12,6 +12,7 @@ from . import (
     audit,
     dead_letters,
     docs,
+    history,
     items,
     jobs,
     later,
@@ -93,6 +94,7 @@ def create_admin_blueprint(
     steering.add_routes(blueprint, queue)
     limits.add_routes(blueprint, queue)
     system.add_routes(blueprint, queue, dict(links or {}))
+    history.add_routes(blueprint, queue)
     dead_letters.add_routes(blueprint, queue)
     audit.add_routes(blueprint, queue)
     docs.add_routes(blueprint)

@@ -7,33 +7,48 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, send_file
 from pydantic import Field
-from pydantic.alias_generators import to_camel
 from werkzeug.exceptions import NotFound
 
-from ..errors import Detail, InvalidParams, NotSupported, UnknownType
-from ..job import JobRecord, JobStatus
+from ..errors import Detail, InvalidParams, UnknownType
+from ..job import NEWEST_FIRST, SORTS, JobRecord, JobStatus
 from .answers import PageOf, media
 from .guard import GuardedBlueprint
 from .job_answers import Job, ListedJob
 from .payloads import ok
-from .requests import Digits, Paged, Query, Several
+from .requests import Digits, Paged, Query, Several, Switch, Time
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
 
 LONGEST_WAIT_S = 300
-LATER = "Not part of this version: 501."
-LATER_ARGUMENTS = ("created_by", "q", "word", "failures", "sort")
+TEXT_MOST = 500  #: letters of an argument
 
 
 class JobsQuery(Paged):
+    """What jobs are to be listed. All that is given must fit."""
+
     type: Several = Field((), description="Any of these, by comma.")
     status: Several = Field((), description=f"Any of these, by comma: {', '.join(JobStatus)}.")
-    created_by: str | None = Field(None, description=LATER)
-    q: str | None = Field(None, description=LATER)
-    word: str | None = Field(None, description=LATER)
-    failures: str | None = Field(None, description=LATER)
-    sort: str | None = Field(None, description=LATER)
+    priority: Several = Field((), description="Any of these, by comma: critical, high, normal, low, or 1 to 4.")
+    created_by: str | None = Field(None, max_length=TEXT_MOST, description="Id of who submitted it.")
+    q: str | None = Field(
+        None,
+        max_length=TEXT_MOST,
+        description="Words that are all in its id, name, labels, parameters or failures. Each may be a part of a word; "
+        "small and capital letters are alike.",
+    )
+    word: str | None = Field(None, max_length=TEXT_MOST, description="It has the item with this id.")
+    failures: Switch | None = Field(None, description="Whether items of it failed.")
+    created_after: Time | None = Field(None, description="Then or later.")
+    created_before: Time | None = Field(None, description="Earlier than then.")
+    finished_after: Time | None = Field(None, description="Then or later.")
+    finished_before: Time | None = Field(None, description="Earlier than then.")
+    sort: str = Field(
+        NEWEST_FIRST,
+        pattern=f"^-?({'|'.join(SORTS)})$",
+        description="createdAt, startedAt, finishedAt, priority (critical is the smallest) or name; with - before it "
+        "the largest first. What has no such value comes last.",
+    )
 
 
 class WaitQuery(Query):
@@ -41,15 +56,27 @@ class WaitQuery(Query):
 
 
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
-    @blueprint.get("/jobs", role="viewer", query=JobsQuery, answer=PageOf[ListedJob], errors=(501,))
+    @blueprint.get("/jobs", role="viewer", query=JobsQuery, answer=PageOf[ListedJob])
     def jobs(query: JobsQuery) -> Response:
-        """The jobs, the newest first."""
-        for name in LATER_ARGUMENTS:
-            if getattr(query, name) is not None:
-                raise NotSupported(f"“{to_camel(name)}” is not part of this version; leave it out.")
+        """The jobs, the newest first. 503 `archive_unavailable`: only those by type and status can be listed now."""
         _among("type", query.type, queue.job_types.names)
         _among("status", query.status, list(JobStatus))
-        found = queue.jobs(types=query.type, statuses=query.status, page=query.page, limit=query.limit)
+        found = queue.jobs(
+            types=query.type,
+            statuses=query.status,
+            q=query.q,
+            item_id=query.word,
+            created_by=query.created_by,
+            priorities=query.priority,
+            failures=query.failures,
+            created_after=query.created_after,
+            created_before=query.created_before,
+            finished_after=query.finished_after,
+            finished_before=query.finished_before,
+            sort=query.sort,
+            page=query.page,
+            limit=query.limit,
+        )
         return ok(found.as_dict())
 
     @blueprint.get("/jobs/<job_id>", role="viewer", answer=Job)

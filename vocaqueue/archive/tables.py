@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, String, Table, Text
 
-HEAD = "0003"  #: the newest migration
+HEAD = "0004"  #: the newest migration
 VERSION_TABLE = "vocaqueue_alembic_version"  #: other parts keep tables, and migrations, in this database too
 
 metadata = MetaData()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..job import NEWEST_FIRST, SORTS
 from .common import as_json, open_queue, plain, print_json
+from .times import time
 
 if TYPE_CHECKING:
     from ..engine.handle import Job
@@ -20,16 +22,33 @@ STATUSES = ("waiting", "active", "delayed", "paused", "completed", "failed", "ca
 @click.command()
 @click.option("--type", "types", multiple=True, help="Only of this type.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Only in this status.")
+@click.option("--priority", "priorities", multiple=True, help="Only of this priority.")
+@click.option("-q", "--search", "q", help="Words in the id, name, labels, parameters or failures; parts of words do.")
+@click.option("--word", "item_id", help="Only those with the item of this id.")
+@click.option("--created-by", help="Only those that this identity submitted.")
+@click.option("--failures/--no-failures", default=None, help="Only with, or only without, failed items.")
+@click.option("--created-after", type=time, help="Only those of this time or later.")
+@click.option("--created-before", type=time, help="Only earlier ones.")
+@click.option("--finished-after", type=time, help="Only those that ended then or later.")
+@click.option("--finished-before", type=time, help="Only those that ended earlier.")
+@click.option(
+    "--sort",
+    type=click.Choice([sign + name for name in SORTS for sign in ("", "-")]),
+    default=NEWEST_FIRST,
+    show_default=True,
+    metavar="[-]FIELD",
+    help=f"By {', '.join(SORTS)}; with - before it the largest first.",
+)
 @click.option("--page", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
 @as_json
-def jobs(types: tuple[str, ...], statuses: tuple[str, ...], page: int, limit: int, json_: bool) -> None:
+def jobs(json_: bool, **wanted: Any) -> None:
     """
     List jobs, newest first.
 
-    Example: vocaqueue jobs --status active --status failed
+    Example: vocaqueue jobs --status failed --search "학교 timeout" --created-after 2030-01-31T09:00:00+09:00
     """
-    found = open_queue().jobs(types=types, statuses=statuses, page=page, limit=limit)
+    found = open_queue().jobs(**wanted)
     if json_:
         print_json(found.as_dict())
         return

@@ -15,6 +15,7 @@ from ..registry import JobParams, JobType, Prepared, Registry, load_object, load
 from ..settings import Settings
 from ..store.logins import Logins
 from .audit import Audit
+from .finding import Finding
 from .handle import Job
 from .keys import KeyStore
 from .limits import QueueLimits
@@ -26,7 +27,7 @@ from .steering import Steering
 from .submission import Options, Submission, check_all, removed
 
 
-class QueueManager(Reading, Steering, Removing):
+class QueueManager(Finding, Reading, Steering, Removing):
     """
     One system's jobs. Safe for threads.
 

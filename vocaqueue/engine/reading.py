@@ -1,4 +1,4 @@
-"""Looking: lists of jobs, counts, workers, what was set aside."""
+"""Looking: counts, logs, workers, what was set aside."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import Detail, InvalidParams
 from ..job import JobStatus
+from ..store.counts import RANGES, read_counts
 from ..store.dead_letters import DeadLetterPage, DeadLetters
 from ..store.gates import Gates
-from ..store.jobs import JobPage
 from ..store.logs import LogPage, read_log
 from .base import QueueBase
 from .limits import QueueLimits
@@ -19,14 +20,6 @@ class Reading(QueueBase):
     """What a QueueManager shows."""
 
     limits: QueueLimits
-
-    def jobs(
-        self, *, types: Sequence[str] = (), statuses: Sequence[str | JobStatus] = (), page: int = 1, limit: int = 20
-    ) -> JobPage:
-        """A page of jobs, newest first. Raises UnknownType, ValueError for a status that does not exist."""
-        for name in types:
-            self.job_types.get(name)
-        return self._jobs.page(types=types, statuses=[JobStatus(s) for s in statuses], page=page, limit=limit)
 
     def logs(self, job_id: str, *, after: int = 0, limit: int = 100) -> LogPage:
         """A part of the job's own log: `limit` lines at most after the one of that number. Raises JobNotFound."""
@@ -52,6 +45,19 @@ class Reading(QueueBase):
         job_counts = {name: of_type["total"] for name, of_type in counts["types"].items()}
         everything: dict[str, Any] = counts["all"]
         return everything | {"isPaused": "all" in counts["gates"].names, "jobCounts": job_counts, "types": types}
+
+    def history(self, range_name: str = "1h") -> dict[str, Any]:
+        """
+        The `/history` object of the contract: what happened in the last `1h` or `24h` by the minute, in `7d` by the
+        quarter of an hour.
+
+        Raises:
+            InvalidParams: There is no such range.
+        """
+        if range_name not in RANGES:
+            message = f"range must be among {', '.join(RANGES)}; “{range_name}” is not."
+            raise InvalidParams(message, [Detail("range", "unknown", message)])
+        return read_counts(self.ledger, range_name, self.job_types.names, patience_s=self.patience_s)
 
     def gates(self) -> Gates:
         """What is held, and why where a breaker did it."""

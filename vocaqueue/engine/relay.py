@@ -24,6 +24,7 @@ from ..store.lock import Lock
 from .app import create_celery_app
 from .archivist import Archivist, Pass
 from .audit import AuditPass
+from .job_history import JobHistoryPass
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,10 @@ LOCK_S = 5.0
 
 def archive_passes(ledger: Ledger, archive: Archive) -> dict[str, Pass]:
     """What the archivist does, by name."""
-    return {"audit": AuditPass(ledger, AuditLog(archive, ledger.settings.namespace))}
+    return {
+        "audit": AuditPass(ledger, AuditLog(archive, ledger.settings.namespace)),
+        "jobs": JobHistoryPass(ledger, archive),
+    }
 
 
 class Relay:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from .keys import ERRORS_KEPT, ITEMS_PER_BLOCK
@@ -45,6 +45,20 @@ def read_ids(ledger: Ledger, job_id: str, indexes: Sequence[int], *, patience_s:
     packed = ledger.patiently(lambda: ledger.client.hmget(ledger.keys("items", job_id), map(str, blocks)), patience_s)
     ids = {block: _unpack(raw) for block, raw in zip(blocks, packed, strict=True) if raw is not None}
     return [ids[index // ITEMS_PER_BLOCK][index % ITEMS_PER_BLOCK] for index in indexes]
+
+
+def all_ids(ledger: Ledger, job_id: str, *, patience_s: float = 2.0) -> Iterator[str]:
+    """Every id of the job, in order; none where its type plans its items."""
+    first = 0
+    while True:
+        blocks = list(map(str, range(first, first + BLOCKS_PER_TRIP)))
+        key = ledger.keys("items", job_id)
+        packed = ledger.patiently(lambda key=key, blocks=blocks: ledger.client.hmget(key, blocks), patience_s)
+        for raw in packed:
+            if raw is None:
+                return
+            yield from _unpack(raw)
+        first += BLOCKS_PER_TRIP
 
 
 def positions_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -103,6 +103,24 @@ class Jobs:
         records = self._records((job_id.decode() for _, job_id in chosen), gates)
         return JobPage(explain(self.ledger, records, self.patience_s) if why else records, page, limit, total)
 
+    def listed(self, job_ids: Sequence[str], gates: Gates, fits: Callable[[JobRecord], bool]) -> list[JobRecord]:
+        """
+        These jobs as the ledger has them now, without their errors, in the order asked for.
+
+        Args:
+            fits: Asked of each as it is in the ledger; others, and those that are not there, are left out.
+        """
+        found = [job for job in self._raw_records(job_ids) if fits(job)]
+        return explain(self.ledger, [held(job, gates) for job in found], self.patience_s)
+
+    def seen_as(
+        self, statuses: Sequence[JobStatus], types: Sequence[str], gates: Gates
+    ) -> list[tuple[str | None, str]]:
+        """(type, status) in the ledger, None for any type, of what is seen in these statuses while `gates` are shut."""
+        if not gates:
+            return [(None, status.value) for status in dict.fromkeys(statuses)]
+        return [(name, status.value) for name, status in self._seen_through(gates, types, statuses)]
+
     def counts(self, types: Iterable[str]) -> dict[str, Any]:
         """
         Counts by status, of everything and of each type.
@@ -157,7 +175,7 @@ class Jobs:
 
     def _indexes(self, types: Sequence[str], statuses: Sequence[JobStatus], gates: Gates) -> list[str]:
         if statuses and gates:
-            return self._indexes_seen_through(gates, types, statuses)
+            return [self.keys("by_type_status", t, s.value) for t, s in self._seen_through(gates, types, statuses)]
         if types and statuses:
             return [
                 self.keys("by_type_status", t, s.value) for t in dict.fromkeys(types) for s in dict.fromkeys(statuses)
@@ -168,7 +186,9 @@ class Jobs:
             return [self.keys("by_status", s.value) for s in dict.fromkeys(statuses)]
         return [self.keys("jobs")]
 
-    def _indexes_seen_through(self, gates: Gates, types: Sequence[str], statuses: Sequence[JobStatus]) -> list[str]:
+    def _seen_through(
+        self, gates: Gates, types: Sequence[str], statuses: Sequence[JobStatus]
+    ) -> list[tuple[str, JobStatus]]:
         """Of what is held, `waiting` and `active` are listed as `paused`, also while a chunk still runs."""
         names = types
         if not names:
@@ -179,12 +199,15 @@ class Jobs:
             shut = gates.is_shut(name)
             for status in dict.fromkeys(statuses):
                 if not (shut and status in HELD):
-                    found.append(self.keys("by_type_status", name, status.value))
+                    found.append((name, status))
                 if shut and status is JobStatus.PAUSED:
-                    found += [self.keys("by_type_status", name, other.value) for other in HELD]
+                    found += [(name, other) for other in HELD]
         return found
 
     def _records(self, job_ids: Iterable[str], gates: Gates) -> list[JobRecord]:
+        return [held(job, gates) for job in self._raw_records(job_ids)]
+
+    def _raw_records(self, job_ids: Iterable[str]) -> list[JobRecord]:
         keys = [self.keys("job", job_id) for job_id in job_ids]
         if not keys:
             return []
@@ -196,7 +219,7 @@ class Jobs:
             return pipe.execute()
 
         # A job that was removed between the two reads is left out.
-        return [held(record(raw), gates) for raw in self.ledger.patiently(read, self.patience_s) if raw]
+        return [record(raw) for raw in self.ledger.patiently(read, self.patience_s) if raw]
 
 
 def held(job: JobRecord, gates: Gates) -> JobRecord:

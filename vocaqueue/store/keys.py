@@ -71,6 +71,9 @@ KEYS: dict[str, str] = {
     "ended": "ended:",  # <status>  zset  job -> when it ended, or was restored
     "ended_of": "ended-of:",  # <type>:<status>  zset  the same, of one type
     "items_left": "items-left",  # hash  type -> items of unended jobs that are not settled
+    # Counts for charts; what is counted: `created`, how jobs ended, `items-completed` …; see lua/lib/base.lua
+    "minute": "minute:",  # <begin of its hour>  hash  "<number in it>:<type>:<what>" -> how many; goes after a day
+    "quarter": "quarter:",  # <begin of its day>  hash  the same by the quarter of an hour; goes after a week
     # Streams
     "events": "events",  # stream  life of jobs, queues and workers
     "progress": "progress",  # stream  progress of jobs, short

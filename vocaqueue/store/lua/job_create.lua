@@ -70,6 +70,7 @@ if has(a.idem) then redis.call('HSET', K.idempotency .. a.idem, 'job', a.id, 'bo
 take_hold(j)
 if firing then redis.call('ZREM', K.firings, firing) end
 if is_scheduled then redis.call('HSET', K.schedule .. a.schedule, 'last', cjson.encode({ at = now, due = a.due, job = a.id })) end
+count(j.type, 'created', 1)
 event('job-created', j)
 settle_line(j)
 if a.audit then

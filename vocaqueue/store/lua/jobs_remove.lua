@@ -24,6 +24,6 @@ all_gone()
 if #removed > 0 then
   if a.with_files then redis.call('SADD', K.file_orphans, unpack(removed)) end
   trail.add({ kind = 'job', jobs = audited, after = { inBin = not a.with_files } })
-  system_event('jobs-changed', { action = a.action, affected = #removed, type = has(a.type) and a.type or nil })
+  system_event('jobs-changed', { action = a.action, affected = #removed, type = has(a.type) and a.type or nil }, removed)
 end
 return tell({ state = 'ok', removed = #removed, skipped = #skipped > 0 and skipped or nil })

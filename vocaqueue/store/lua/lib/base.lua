@@ -120,9 +120,29 @@ local function acts_with(acts, reply)
   return table.concat(lines, '\n')
 end
 
--- Write what changed and answer; the last thing a step does.
-local function answer(t)
-  for _, j in pairs(loaded) do save(j) end
-  if #tickets > 0 then t.tickets = tickets end
-  return cjson.encode(t)
+-- What happens is counted by type, for charts: in the very step, so that a repeat counts nothing twice.
+-- `answer` writes what changed and answers; it is the last thing a step does.
+local count, answer
+do -- a script has room for 200 local names
+  local counted = {}
+  -- Key, ms of a bucket, ms of a hash of buckets, seconds that it is kept; as in store/counts.py.
+  local BUCKETS = { { K.minute, 60000, 3600000, 26 * 3600 }, { K.quarter, 900000, 86400000, 9 * 86400 } }
+
+  count = function(type_name, what, n)
+    local field = type_name .. ':' .. what
+    counted[field] = (counted[field] or 0) + n
+  end
+
+  answer = function(t)
+    for _, j in pairs(loaded) do save(j) end
+    for _, bucket in ipairs(BUCKETS) do
+      local since = now % bucket[3]
+      local key, number = bucket[1] .. int(now - since), int(math.floor(since / bucket[2]))
+      for field, n in pairs(counted) do redis.call('HINCRBY', key, number .. ':' .. field, n) end
+      if next(counted) then redis.call('EXPIRE', key, bucket[4]) end
+    end
+    counted = {}
+    if #tickets > 0 then t.tickets = tickets end
+    return cjson.encode(t)
+  end
 end

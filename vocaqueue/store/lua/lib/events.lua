@@ -1,7 +1,6 @@
 -- The event streams. Written in the step that makes the change, so they cannot disagree with the ledger.
 
-local PROGRESS_EVERY_MS = 200
-local PROGRESS_KEPT = 50000
+local PROGRESS = { every_ms = 200, kept = 50000 }
 
 -- Ids grow over both streams together, so that a reader can put them into one order and go on after any one.
 local function next_event_id()
@@ -56,16 +55,17 @@ local function event(name, j, more)
     'event', name, 'job', j.id, 'type', j.type, 'at', int(now), 'data', cjson.encode(data))
 end
 
--- An event of a queue or a worker.
-local function system_event(name, data)
+-- An event of a queue or a worker. `removed`: jobs that are gone with it, for the history of jobs; clients are not sent them.
+local function system_event(name, data, removed)
+  local more = removed and { 'removed', cjson.encode(removed) } or {}
   redis.call('XADD', K.events, 'MAXLEN', '~', a.events_kept or 100000, next_event_id(),
-    'event', name, 'job', '', 'type', data.type or '', 'at', int(now), 'data', cjson.encode(data))
+    'event', name, 'job', '', 'type', data.type or '', 'at', int(now), 'data', cjson.encode(data), unpack(more))
 end
 
 local function say_progress(j)
   put(j, 'said_at', now)
   redis.call('ZREM', K.unsaid, j.id)
-  redis.call('XADD', K.progress, 'MAXLEN', '~', PROGRESS_KEPT, next_event_id(),
+  redis.call('XADD', K.progress, 'MAXLEN', '~', PROGRESS.kept, next_event_id(),
     'event', 'job-progress', 'job', j.id, 'type', j.type, 'at', int(now),
     'data', cjson.encode({ progress = progress_of(j), status = j.status }))
 end
@@ -82,9 +82,9 @@ local function progress(j)
     put(j, 'rate_at', now)
     put(j, 'rate_n', settled)
   end
-  if now - (j.said_at or 0) >= PROGRESS_EVERY_MS then
+  if now - (j.said_at or 0) >= PROGRESS.every_ms then
     say_progress(j)
   else
-    redis.call('ZADD', K.unsaid, 'NX', j.said_at + PROGRESS_EVERY_MS, j.id)
+    redis.call('ZADD', K.unsaid, 'NX', j.said_at + PROGRESS.every_ms, j.id)
   end
 end

@@ -51,6 +51,7 @@ local function note_settled(j, counter, n)
   if n == 0 then return end
   put(j, counter, j[counter] + n)
   redis.call('HINCRBY', K.items_left, j.type, -n)
+  count(j.type, 'items-' .. counter, n)
 end
 
 -- An item that came from the retry set and waits there again is not the lease's any more: another lease may own it next.

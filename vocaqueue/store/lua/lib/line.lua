@@ -212,6 +212,7 @@ local function end_job(j)
   let_go(j)
   for _, name in ipairs({ 'retry_due', 'job_due', 'idle', 'unsaid' }) do redis.call('ZREM', K[name], j.id) end
   for _, name in ipairs({ 'retry', 'returned', 'tries', 'suspects', 'lapses' }) do redis.call('UNLINK', K[name] .. j.id) end
+  count(j.type, to, 1)
   event('job-' .. to, j, { result = j.result, error = j.error })
 end
 

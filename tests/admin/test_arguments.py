@@ -23,6 +23,7 @@ import pytest
         ("/jobs/x/wait?timeout=301", "timeout", "less than or equal to 300"),
         ("/jobs/x/errors?format=pdf", "format", "'json', 'csv' or 'xlsx'"),
         ("/jobs?page=", "page", "must be a whole number"),
+        ("/jobs?sort=", "sort", "should match pattern"),
         ("/jobs/x/errors?format=", "format", "'json', 'csv' or 'xlsx'"),
         ("/dead-letters?limit=0", "limit", "greater than or equal to 1"),
     ],

@@ -184,7 +184,7 @@ class Query(JobParams):
     """
     Base of the arguments that an address takes after its “?”.
 
-    A text or list that is empty counts as left out. One that is no `Several` may be there once.
+    An optional text, or a list, that is empty counts as left out. One that is no `Several` may be there once.
     """
 
 
@@ -219,7 +219,7 @@ def arguments(model: type[Arguments]) -> Arguments:
             given[name] = values
         elif len(values) > 1:
             wrong.append(Detail(name, "repeated", f"{name} is there {len(values)} times; give it once."))
-        elif values[0] != "" or not _takes_text(field):
+        elif values[0] != "" or not _is_optional_text(field):
             given[name] = values[0]
     if wrong:
         raise InvalidParams(" ".join(detail.message for detail in wrong[:3]), wrong)
@@ -229,8 +229,8 @@ def arguments(model: type[Arguments]) -> Arguments:
         raise invalid(error) from None
 
 
-def _takes_text(field: FieldInfo) -> bool:
-    return str in {field.annotation, *get_args(field.annotation)}
+def _is_optional_text(field: FieldInfo) -> bool:
+    return set(get_args(field.annotation)) == {str, type(None)}
 
 
 def takes_several(field: FieldInfo) -> bool:

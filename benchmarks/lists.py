@@ -194,6 +194,8 @@ def _service(env: dict[str, str], folder: str):  # type: ignore[no-untyped-def]
                 break
             except OSError:
                 time.sleep(0.1)
+        else:
+            raise RuntimeError("the service did not start")
         yield
     finally:
         process.terminate()

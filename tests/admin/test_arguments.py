@@ -23,6 +23,7 @@ import pytest
         ("/jobs/x/wait?timeout=301", "timeout", "less than or equal to 300"),
         ("/jobs/x/errors?format=pdf", "format", "'json', 'csv' or 'xlsx'"),
         ("/jobs?page=", "page", "must be a whole number"),
+        ("/jobs?sort=", "sort", "should match pattern"),
         ("/jobs/x/errors?format=", "format", "'json', 'csv' or 'xlsx'"),
         ("/dead-letters?limit=0", "limit", "greater than or equal to 1"),
     ],
@@ -35,6 +36,15 @@ def test_a_wrong_argument_is_422_and_named(client, path, field, said):
     details = answer.json["error"]["details"]
     assert (answer.status_code, details[0]["field"]) == (422, field)
     assert said in details[0]["message"]
+
+
+@pytest.mark.parametrize("given", ["0.5", "1e3", "1900000000", "2030-01-31", "-1", ""])
+def test_a_time_is_a_day_and_an_hour(client, given):
+    """
+    A number is no time, and neither is a day alone, whose zone nobody could tell.
+    """
+    answer = client.post("/jobs/toy", {"ids": ["a"], "runAt": given})
+    assert (answer.status_code, answer.json["error"]["details"][0]["field"]) == (422, "runAt")
 
 
 def test_a_switch_is_true_or_false(client, queue):

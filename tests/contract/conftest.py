@@ -18,6 +18,8 @@ from tests.admin.test_every_act import job_in
 from tests.toys import JOB_TYPES as TOYS
 from vocaqueue import QueueManager
 from vocaqueue.admin import Identity, create_admin_blueprint, payloads
+from vocaqueue.engine.bulk import JobFilter
+from vocaqueue.job import JobStatus
 from vocaqueue.store.ledger import Ledger
 from workers import uploads
 from workers.job_types import JOB_TYPES
@@ -54,7 +56,9 @@ class World:
         return self.call("POST", path, **({} if body is None else {"json": body}), **options)
 
     def job(self, status: str = "waiting") -> str:
-        """A toy job in this status."""
+        """A toy job in this status. Those of earlier calls make room for it: the first sixteen of a type take turns."""
+        if self.queue.stats()["types"]["toy"]["waiting"] > 8:
+            self.queue.bulk("cancel", filter=JobFilter(types=["toy"], statuses=[JobStatus.WAITING]))
         return job_in(self.queue, status)
 
     def schedule(self, type_name: str = "toy") -> str:

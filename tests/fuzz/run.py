@@ -15,12 +15,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from tests.system.systems import ROOT, System, until
 
 TYPES = "workers.job_types:JOB_TYPES,tests.toys:JOB_TYPES"
 ALL_PHASES = "examples,coverage,fuzzing,stateful"
-KEY = "fuzz-key"
+KEY = "the-key-of-the-fuzzer-which-is-long-enough"
 CONFIG = ROOT / "tests/fuzz/schemathesis.toml"
 MIGRATE = "import os; from workers.words import database; database.migrate(os.environ['DATABASE_URL'])"
 #: All but `positive_data_acceptance`: what fits the schemas may still be refused for what is in the store.
@@ -42,9 +44,11 @@ class Service(System):
         self.env |= {"HOST": "127.0.0.1", "PORT": str(self.port), "VOCAQUEUE_ADMIN_KEY": KEY}
         self.env |= {"VOCAQUEUE_SECRET_KEY": "secret", "VOCAQUEUE_SSE_HEARTBEAT": "1"}
         subprocess.run([sys.executable, "-c", MIGRATE], cwd=ROOT, env=os.environ | self.env, check=True)
+        self.relay()  # which makes the history that lists are searched in
         self._run("web", [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn", "tests.fuzz.service:app()"])
         try:
             until(self._answers)
+            until(self._knows_its_history)
         except BaseException:
             self.stop()
             raise
@@ -52,6 +56,14 @@ class Service(System):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def _knows_its_history(self) -> bool:
+        path, headers = "/api/admin/queue/jobs?q=a", {"Authorization": f"Bearer {KEY}"}
+        try:
+            urlopen(Request(self.url + path, headers=headers), timeout=10).close()
+        except HTTPError as error:
+            return error.code != 503
+        return True
 
     def _answers(self) -> bool:
         try:

@@ -11,7 +11,7 @@ from ..engine.submission import Submission
 from ..errors import NotSupported
 from ..estimate import Basis
 from .answers import Answer
-from .job_answers import Warning_
+from .job_answers import JobWarning
 
 
 class Bases(Answer):
@@ -39,7 +39,7 @@ class _DryRun(Answer):
     estimate: Figures
     items_ahead: int = Field(ge=0, description="Items of the type that are not done yet.")
     slots: int = Field(ge=0, description="That work on the type now.")
-    warnings: list[Warning_] = Field(description="Those of the submission, and what would keep it from running now.")
+    warnings: list[JobWarning] = Field(description="Those of the submission, and what would keep it from running now.")
 
 
 class DryRun(_DryRun):

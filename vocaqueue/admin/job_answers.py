@@ -58,16 +58,16 @@ class Run(Answer):
     error: Reason | None
 
 
-class Warning_(Answer):
+class JobWarning(Answer):
     """What the requester should know, such as a style that is delivered in another one."""
 
-    model_config = ConfigDict(extra="allow", title="Warning")
+    model_config = ConfigDict(extra="allow")
 
     code: str
     message: str
 
 
-class Listed(Answer):
+class ListedJob(Answer):
     """A job, as in lists."""
 
     id: str = Field(description="{type}-{unique}")
@@ -93,11 +93,11 @@ class Listed(Answer):
     result: Any = Field(description="What its handler answered at the end.")
     error: Reason | None
     cost_usd: float | None = Field(description="US dollars; null when unknown.")
-    warnings: list[Warning_]
+    warnings: list[JobWarning]
     runs: list[Run] = Field(max_length=20, description="The runs before this one, the newest first.")
 
 
-class Job(Listed):
+class Job(ListedJob):
     """A job, with the files that it made."""
 
     files: list[str] = Field(description="Names for GET /jobs/{id}/files/{name}.")
@@ -110,7 +110,7 @@ class Receipt(Answer):
     type: str
     status: JobStatus | None = Field(description="null: it was removed since.")
     total_items: int | None = Field(description="null until a file is read.")
-    warnings: list[Warning_]
+    warnings: list[JobWarning]
 
 
 class WordsReceipt(Answer):
@@ -120,7 +120,7 @@ class WordsReceipt(Answer):
     type: str
     status: JobStatus | None = Field(description="null: it was removed since.")
     total_words: int | None
-    warnings: list[Warning_]
+    warnings: list[JobWarning]
 
 
 class SeenReceipt(Receipt):

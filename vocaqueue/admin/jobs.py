@@ -13,7 +13,7 @@ from ..errors import Detail, InvalidParams, UnknownType
 from ..job import NEWEST_FIRST, SORTS, JobRecord, JobStatus
 from .answers import PageOf, media
 from .guard import GuardedBlueprint
-from .job_answers import Job, Listed
+from .job_answers import Job, ListedJob
 from .payloads import ok
 from .requests import Paged, Several, Switch, Time
 
@@ -51,7 +51,7 @@ class JobsQuery(Paged):
 
 
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
-    @blueprint.get("/jobs", role="viewer", query=JobsQuery, answer=PageOf[Listed])
+    @blueprint.get("/jobs", role="viewer", query=JobsQuery, answer=PageOf[ListedJob])
     def jobs(query: JobsQuery) -> Response:
         """The jobs, the newest first. 503 `archive_unavailable`: only those by type and status can be listed now."""
         _among("type", query.type, queue.job_types.names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
@@ -42,8 +43,8 @@ class Schemas:
             by_alias=True,
             ref_template=REF + "{model}",
         )
-        self._made = {(model, mode): made[id(model), mode] for model, mode in inputs}  # type: ignore[index]
-        self.definitions: dict[str, Any] = dict(definitions.get("$defs", {}))
+        self._made = {(model, mode): _readable(made[id(model), mode]) for model, mode in inputs}  # type: ignore[index]
+        self.definitions: dict[str, Any] = _readable(definitions.get("$defs", {}))
         self._arguments = {
             model: self._resolve(schema) for (model, mode), schema in self._made.items() if mode == "validation"
         }
@@ -130,6 +131,26 @@ class Schemas:
                 schema = self._made[model, mode]
                 if model in {operation.query for operation in operations}:
                     self.definitions.pop(schema.get("$ref", "").removeprefix(REF), None)
+
+
+PAGE = re.compile(r"\bPageOf_(\w+)_$")
+#: What pydantic calls a bound where something is checked before it.
+BOUNDS = {"ge": "minimum", "le": "maximum", "gt": "exclusiveMinimum", "lt": "exclusiveMaximum"}
+
+
+def _readable(schema: Any) -> Any:
+    """Bounds as JSON Schema calls them, JobPage for PageOf[Job], and no titles that only say a field's name again."""
+    if isinstance(schema, str):
+        return PAGE.sub(r"\1Page", schema)
+    if isinstance(schema, list):
+        return [_readable(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        BOUNDS.get(name, name) if isinstance(part, int | float) else PAGE.sub(r"\1Page", name): _readable(part)
+        for name, part in schema.items()
+        if not (name == "title" and isinstance(part, str) and "properties" not in schema)
+    }
 
 
 def _not_null(schema: dict[str, Any]) -> dict[str, Any]:

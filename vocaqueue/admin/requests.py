@@ -11,11 +11,12 @@ from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from flask import request
-from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
+from ..job import Priority
 from ..registry import JobParams
 
 SMALL_BODY_BYTES = 1024**2
@@ -33,7 +34,8 @@ def _no_switch(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    if not isinstance(value, str | datetime):
+    # Pydantic would take "0.5" for seconds since 1970.
+    if not isinstance(value, str | datetime) or (isinstance(value, str) and "T" not in value.upper()):
         raise ValueError("a time is a text, such as 2030-01-31T09:00:00+09:00")
     return value
 
@@ -60,7 +62,11 @@ def _by_comma(value: Any) -> Any:
 #: JSON's true would pass as 1. A form's fields are texts, so numbers in text are taken.
 Number = Annotated[float, BeforeValidator(_no_switch)]
 Whole = Annotated[int, BeforeValidator(_no_switch)]
-Level = Annotated[str | int, BeforeValidator(_no_switch)]
+Level = Annotated[
+    str | int,
+    BeforeValidator(_no_switch),
+    WithJsonSchema({"enum": [*(priority.label for priority in Priority), *map(int, Priority)]}),
+]
 Time = Annotated[AwareDatetime, BeforeValidator(_text)]
 
 #: For arguments of a query: a number in ASCII digits, true or false, `a,b&name=c` as ("a", "b", "c").
@@ -178,7 +184,7 @@ class Query(JobParams):
     """
     Base of the arguments that an address takes after its “?”.
 
-    A text or list that is empty counts as left out. One that is no `Several` may be there once.
+    An optional text, or a list, that is empty counts as left out. One that is no `Several` may be there once.
     """
 
 
@@ -213,7 +219,7 @@ def arguments(model: type[Arguments]) -> Arguments:
             given[name] = values
         elif len(values) > 1:
             wrong.append(Detail(name, "repeated", f"{name} is there {len(values)} times; give it once."))
-        elif values[0] != "" or not _takes_text(field):
+        elif values[0] != "" or not _is_optional_text(field):
             given[name] = values[0]
     if wrong:
         raise InvalidParams(" ".join(detail.message for detail in wrong[:3]), wrong)
@@ -223,8 +229,8 @@ def arguments(model: type[Arguments]) -> Arguments:
         raise invalid(error) from None
 
 
-def _takes_text(field: FieldInfo) -> bool:
-    return str in {field.annotation, *get_args(field.annotation)}
+def _is_optional_text(field: FieldInfo) -> bool:
+    return set(get_args(field.annotation)) == {str, type(None)}
 
 
 def takes_several(field: FieldInfo) -> bool:

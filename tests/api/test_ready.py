@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.api.web import Web
-from tests.removal.test_archive import postgres  # noqa: F401
+from tests.postgres import postgres  # noqa: F401
 from tests.system.systems import until
 from tests.toys import JOB_TYPES
 from vocaqueue import QueueManager

@@ -27,10 +27,11 @@ types: .venv/dev.stamp
 imports: .venv/dev.stamp
 	@$(BIN)/lint-imports --no-cache
 
-# Servers and browsers that the tests use where they are there (root, Debian).
+# Servers and browsers that the tests use where they are there (root, Debian), and a package for Node 20 or newer.
 ci-deps:
 	apt-get update -q && apt-get install -q -y --no-install-recommends chromium fonts-nanum postgresql rabbitmq-server \
 		wordnet-base
+	cd tests/guide && npm ci
 
 bench: .venv/dev.stamp
 	@$(BIN)/python -m benchmarks

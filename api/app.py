@@ -17,7 +17,7 @@ from vocaqueue.settings import read_or_make_secret
 from workers import uploads
 from workers.words import database
 
-from . import description, health, sign_in, words
+from . import description, health, metrics, sign_in, words
 from .cookies import set_up_cookies
 from .cors import allow_origins
 from .identity import Gate
@@ -89,6 +89,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(words.create_blueprint(queue.files, gate), url_prefix="/api/words")
     app.register_blueprint(sign_in.create_blueprint(queue, gate, f"{BASE}/ui/"))
     app.register_blueprint(health.create_blueprint(queue))
+    app.register_blueprint(metrics.create_blueprint(app, queue, admin, gate))
     app.register_blueprint(description.create_blueprint(gate))
     app.extensions["vocaqueue"] = Service(queue, admin)
     payloads.handle_errors(app)

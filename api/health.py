@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 from flask import Blueprint, Response
 from pydantic import Field
 from sqlalchemy import text
 
-from vocaqueue import QueueManager, VocaqueueError
+from vocaqueue import QueueManager
 from vocaqueue.admin.answers import Answer
 from vocaqueue.admin.guard import GuardedBlueprint
 from vocaqueue.admin.payloads import RETRY_AFTER_S, ok
+from vocaqueue.engine.health import Checks, parts_of
 from workers.words import database
 
 from .offload import off_loop
-
-WORKER_SILENT_S = 20.0  #: a worker says every few seconds that it is there
 
 
 class Health(Answer):
@@ -30,21 +28,31 @@ class WorkerOfType(Answer):
     age_seconds: float = Field(description="Since it last said that it is there.")
 
 
-class Check(Answer):
+class ProcessShown(Answer):
+    name: str = Field(description="HOST:PID")
+    age_seconds: float = Field(description="Since it last said that it is there.")
+
+
+class CheckShown(Answer):
     ok: bool
-    message: str = Field("", description="Where it is not: why.")
+    message: str = Field("", description="Where it is not: why; also what may soon be wrong.")
     types: dict[str, list[WorkerOfType]] = Field({}, description="Of workers, by job type.")
+    processes: list[ProcessShown] = Field([], description="Of the relay, the reconciler and beat.")
+
+
+PartName = Literal["jobStore", "broker", "database", "archive", "workers", "relay", "reconciler", "beat", "audit"]
 
 
 class Readiness(Answer):
     """All that a job needs."""
 
     ready: bool
-    checks: dict[Literal["jobStore", "database", "workers", "audit"], Check]
+    checks: dict[PartName, CheckShown]
 
 
 def create_blueprint(queue: QueueManager) -> Blueprint:
     blueprint = GuardedBlueprint("health", __name__, authorize=lambda _request: None)
+    checks = Checks(parts_of(queue) | {"database": lambda: off_loop(_ask_words)})
 
     @blueprint.get("/healthz", answer=Health, role="open")
     def healthz() -> Response:
@@ -54,55 +62,15 @@ def create_blueprint(queue: QueueManager) -> Blueprint:
     @blueprint.get("/readyz", answer={200: Readiness, 503: Readiness}, role="open")
     def readyz() -> Response:
         """Whether all that a job needs is there; 503 says what is missing."""
-        checks = {
-            "jobStore": _check(lambda: _ask_store(queue)),
-            "database": _check(lambda: off_loop(_ask_database)),
-            "workers": _check(lambda: _workers(queue)),
-            "audit": _check(lambda: _audit(queue)),
-        }
-        ready = all(check["ok"] for check in checks.values())
+        found = {name: check.as_dict() for name, check in sorted(checks.look().items())}
+        ready = all(check["ok"] for check in found.values())
         headers = {} if ready else {"Retry-After": str(RETRY_AFTER_S)}
-        return ok({"ready": ready, "checks": checks}, 200 if ready else 503, headers)
+        return ok({"ready": ready, "checks": found}, 200 if ready else 503, headers)
 
     return blueprint
 
 
-def _check(look: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    try:
-        return {"ok": True} | look()
-    except VocaqueueError as error:
-        return {"ok": False, "message": error.message}
-    except Exception as error:  # whatever it is, it is not ready; the address and the trace stay in the log
-        return {"ok": False, "message": f"does not answer ({type(error).__name__})"}
-
-
-def _ask_store(queue: QueueManager) -> dict[str, Any]:
-    queue.slots()
-    return {}
-
-
-def _ask_database() -> dict[str, Any]:
+def _ask_words() -> dict[str, Any]:
     with database.reading() as connection:
         connection.execute(text("SELECT 1 FROM words LIMIT 1"))
     return {}
-
-
-def _audit(queue: QueueManager) -> dict[str, Any]:
-    trouble = queue.audit.trouble()
-    return {} if trouble is None else {"ok": not queue.audit.is_full(), "message": trouble}
-
-
-def _workers(queue: QueueManager) -> dict[str, Any]:
-    slots = queue.slots()
-    types = {
-        name: [
-            {"worker": worker, "slots": count, "ageSeconds": age_s}
-            for worker, (count, age_s) in sorted(of_type.items())
-            if age_s < WORKER_SILENT_S
-        ]
-        for name, of_type in slots.items()
-    }
-    missing = [name for name, workers in types.items() if not workers]
-    if missing:
-        return {"ok": False, "message": f"No worker runs for {', '.join(missing)}.", "types": types}
-    return {"types": types}

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.system.systems import System
 from tests.toys import Noop, Toy
 
-from . import finished, lists, prototype
+from . import finished, lists, prototype, stream
 
 ITEMS = 100_000
 ROUNDS = 5
@@ -88,6 +88,8 @@ def main() -> int:
         f"Submitting 1,000,000 ids took {submit_s:.1f} s and {extra_mb:.2f} MB of Valkey's memory beyond the ids.",
         "",
         *finished.measure(),
+        "",
+        *stream.measure(),
         "",
         *lists.measure(),
     ]

@@ -74,7 +74,7 @@ def script_of(params: ToyParams, item: Item) -> str:
     return steps[min(tries - 1, len(steps) - 1)]
 
 
-def act(step: str) -> Outcome:
+def act(step: str) -> Outcome:  # noqa: PLR0911
     match step:
         case "ok":
             return Outcome.done()
@@ -92,6 +92,8 @@ def act(step: str) -> Outcome:
             raise ValueError("a surprise")
         case "odd":  # as in a file's name that is not UTF-8
             raise ValueError("half a letter: \udc80")
+        case "later":
+            return Outcome.failed("busy", "In a while.", retryable=True, retry_after_s=60.0)
         case "nonsense":
             return Outcome.failed("busy", "Later.", retryable=True, retry_after_s=float("inf"))
         case "fatal":

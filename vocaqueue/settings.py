@@ -22,7 +22,8 @@ MOST_PROXIES = 10
 NAMES = (
     "REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD", "REDIS_DB", "CELERY_BROKER_URL", "VOCAQUEUE_JOB_TYPES",
     "DATABASE_URL", "STORAGE_URL", "PORT", "HOST", "VOCAQUEUE_NAMESPACE", "VOCAQUEUE_TIME_ZONE", "VOCAQUEUE_SAMPLE",
-    "VOCAQUEUE_SSE_HEARTBEAT", "FLOWER_PORT", "VOCAQUEUE_TRUSTED_PROXIES", "VOCAQUEUE_CORS_ORIGINS",
+    "VOCAQUEUE_SSE_HEARTBEAT", "VOCAQUEUE_SSE_CLIENTS", "VOCAQUEUE_SSE_PER_BROWSER", "FLOWER_PORT",
+    "VOCAQUEUE_TRUSTED_PROXIES", "VOCAQUEUE_CORS_ORIGINS",
 )  # fmt: skip
 
 
@@ -49,6 +50,8 @@ class Settings:
     namespace: str = "vq"
     time_zone: str = "UTC"  #: of schedules that name none; an IANA name
     sse_heartbeat_s: float = 15.0
+    sse_places: int = 3000  #: streams, and calls that wait for a job, in one web process
+    sse_per_browser: int = 3  #: streams of one browser that are open at once; 0: any number, as behind HTTP/2
     flower_port: int = 5555
     sample: bool = True
     trusted_proxies: int = 0  #: proxies of ours before the web process, whose X-Forwarded-For and -Proto count
@@ -71,6 +74,12 @@ class Settings:
             )
         if not is_zone(self.time_zone):
             raise BadSettings(f"VOCAQUEUE_TIME_ZONE={self.time_zone!r} is no time zone; write it like Asia/Seoul")
+        if self.sse_heartbeat_s <= 0:
+            raise BadSettings(f"VOCAQUEUE_SSE_HEARTBEAT={self.sse_heartbeat_s:g} must be above 0 seconds")
+        if self.sse_places < 1:
+            raise BadSettings(f"VOCAQUEUE_SSE_CLIENTS={self.sse_places} must be at least 1")
+        if self.sse_per_browser < 0:
+            raise BadSettings(f"VOCAQUEUE_SSE_PER_BROWSER={self.sse_per_browser} must be 0 (any number) or more")
         if not 0 < self.port < 65536:
             raise BadSettings(f"PORT={self.port} must be between 1 and 65535")
         if not 0 <= self.trusted_proxies <= MOST_PROXIES:
@@ -104,6 +113,8 @@ class Settings:
             port=_number(env, "PORT", cls.port),
             namespace=env.get("VOCAQUEUE_NAMESPACE") or cls.namespace,
             sse_heartbeat_s=_number(env, "VOCAQUEUE_SSE_HEARTBEAT", int(cls.sse_heartbeat_s)),
+            sse_places=_number(env, "VOCAQUEUE_SSE_CLIENTS", cls.sse_places),
+            sse_per_browser=_number(env, "VOCAQUEUE_SSE_PER_BROWSER", cls.sse_per_browser),
             flower_port=_number(env, "FLOWER_PORT", cls.flower_port),
             time_zone=env.get("VOCAQUEUE_TIME_ZONE") or cls.time_zone,
             trusted_proxies=_number(env, "VOCAQUEUE_TRUSTED_PROXIES", cls.trusted_proxies),

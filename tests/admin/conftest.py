@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +59,11 @@ class Events:
 
     def __init__(self, response: TestResponse) -> None:
         self.response = response
-        self._parts = iter(response.response)
+        self._parts = self._split(response.response)
         self.seen: list[dict[str, Any]] = []
         self.heartbeats = 0
+        self.last_id: str | None = None  #: also one that came without an event
+        self.retry_ms = 0
 
     def until(self, is_it: Callable[[dict[str, Any]], bool], timeout_s: float = 20.0) -> dict[str, Any]:
         end = time.monotonic() + timeout_s
@@ -84,10 +86,16 @@ class Events:
     def close(self) -> None:
         self.response.close()
 
+    @staticmethod
+    def _split(parts: Iterable[bytes]) -> Iterator[str]:
+        for part in parts:
+            assert part.endswith(b"\n\n"), "an event is never torn"
+            yield from part.decode().removesuffix("\n\n").split("\n\n")
+
     def _next(self) -> dict[str, Any] | None:
-        part = next(self._parts).decode()
-        assert part.endswith("\n\n")
-        fields = dict(line.split(":", 1) for line in part.strip().split("\n"))
+        fields = dict(line.split(":", 1) for line in next(self._parts).split("\n"))
+        self.last_id = fields.get("id", self.last_id)
+        self.retry_ms = int(fields.get("retry", self.retry_ms))
         if "" in fields:  # a comment
             self.heartbeats += fields[""] == " heartbeat"
             return None

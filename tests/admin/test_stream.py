@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.admin.conftest import Client, make_app, settings_of
+from tests.admin.conftest import BASE, Client, Events, make_app, settings_of
 from tests.toys import JOB_TYPES, Toy
 from vocaqueue import QueueManager
 from vocaqueue.admin import hub as hub_module
+from vocaqueue.admin import inbox as inbox_module
+from vocaqueue.admin.stream import Stream
 from vocaqueue.testing.valkey import PrivateValkey
 
 
@@ -171,7 +173,7 @@ def test_a_client_that_does_not_read_is_cut_off(app, client, queue, monkeypatch)
     """
     Its inbox is bounded; the others get everything meanwhile, and it loses nothing when it comes back.
     """
-    monkeypatch.setattr(hub_module, "INBOX_SIZE", 50)
+    monkeypatch.setattr(inbox_module, "INBOX_SIZE", 50)
     slow, quick = client.events(), client.events()
     slow.named("queue-stats")
     quick.named("queue-stats")
@@ -183,7 +185,7 @@ def test_a_client_that_does_not_read_is_cut_off(app, client, queue, monkeypatch)
         got.append(quick.until(is_number(number)))
     assert slow.to_the_end()[-1]["id"] == last_id, "it was cut off"
     assert numbers(got) == list(range(301))
-    monkeypatch.setattr(hub_module, "INBOX_SIZE", 1000)
+    monkeypatch.setattr(inbox_module, "INBOX_SIZE", 1000)
     back = client.events(last_id=last_id)
     back.until(is_number(300))
     assert numbers(back.seen) == list(range(1, 301))
@@ -242,3 +244,94 @@ def test_a_job_store_that_goes_away_and_comes_back(tmp_path: Path):
             one.close()
         app.extensions["admin"].close()
         queue.close()
+
+
+def test_a_text_with_odd_line_ends_stays_one_event(client, queue):
+    """
+    Characters that Python takes for line ends, and the stream does not, arrive as they were.
+    """
+    stream = client.events()
+    stream.named("queue-stats")
+    odd = "a\u2028b\u2029c\x85d\re\nf"
+    queue.ledger.step("event_add", event="worker-online", data={"worker": odd})
+    assert stream.named("worker-online")["data"]["worker"] == odd
+    stream.close()
+
+
+def test_a_client_that_heard_nothing_yet_misses_nothing_either(client, queue):
+    """
+    The id that a stream begins with is one to come back with, though no event was sent.
+    """
+    stream = client.events()
+    stream.named("queue-stats")
+    place = stream.last_id
+    stream.close()
+    say(queue, 7)
+    again = client.events(last_id=place)
+    assert again.until(is_number(7))
+    assert "reset" not in [event["event"] for event in again.seen]
+    again.close()
+
+
+def test_a_log_that_went_back_is_noticed(client, queue, monkeypatch):
+    """
+    A ledger that was emptied under the same server makes every stream begin again, rather than wait for ever.
+    """
+    monkeypatch.setattr(hub_module, "LOOK_EVERY_S", 0.2)
+    for number in range(5):
+        say(queue, number)
+    stream = client.events()
+    stream.named("queue-stats")
+    keys = queue.ledger.client.keys(queue.ledger.keys.prefix + "*")
+    queue.ledger.client.unlink(*keys)
+    stream.named("reset")
+    say(queue, 9)
+    assert stream.until(is_number(9))
+    stream.close()
+
+
+def test_a_browser_gives_each_of_its_tabs_a_turn(queue):
+    """
+    Where a browser opens one stream too many its oldest ends with a pause to come back after; programs are left alone.
+    """
+    app = make_app(queue)
+
+    def stream(**headers: str) -> Events:
+        given = {"X-Role": "viewer", "User-Agent": "Firefox"} | headers
+        return Events(app.test_client().get(f"{BASE}/events", headers=given))
+
+    tabs = [stream() for _ in range(queue.settings.sse_per_browser)]
+    other, program = stream(**{"User-Agent": "Chrome"}), stream(Authorization="Bearer key")
+    for one in (*tabs, other, program):
+        one.named("queue-stats")
+    newest = stream()
+    newest.named("queue-stats")
+    tabs[0].to_the_end()
+    assert 0 < tabs[0].retry_ms < 2000
+    say(queue, 1)
+    for one in (*tabs[1:], newest, other, program):
+        assert one.until(is_number(1))
+    app.extensions["admin"].close()
+
+
+def test_a_head_request_is_answered_at_once(client):
+    """
+    It gets the headers of a stream, and holds no place.
+    """
+    answer = client.call("HEAD", "/events")
+    assert (answer.status_code, answer.mimetype, answer.data) == (200, "text/event-stream", b"")
+
+
+def test_a_write_that_hangs_ends(queue, monkeypatch):
+    """
+    The connection of a client that takes nothing for a while is ended by the reader, though no inbox is full.
+    """
+    monkeypatch.setattr(hub_module, "SEND_S", 0.3)
+    hub = hub_module.Hub(queue)
+    hung_up = threading.Event()
+    messages = Stream(hub, None, None, hang_up=hung_up.set).messages()
+    next(messages)  # and never asks for the next: its write hangs
+    assert hung_up.wait(10)
+    assert hub.cut_off >= 1
+    messages.close()
+    hub.close()

@@ -7,8 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -16,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.systems import System, until
+from tests.api.web import Web
+from tests.system.systems import until
 from tests.toys import Toy
-from vocaqueue.store.logins import Logins
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -26,47 +24,6 @@ needs_chromium = pytest.mark.skipif(
     CHROMIUM is None and os.environ.get("VOCAQUEUE_TEST_ALL") != "1",
     reason="Chromium is missing: `make ci-deps` installs it",
 )
-
-
-class Web:
-    """A worker and the web process over toy jobs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.system = System(folder)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.system.env |= {"PORT": str(self.port), "HOST": "127.0.0.1", "VOCAQUEUE_ADMIN_KEY": "key"}
-        self.system.env |= {"VOCAQUEUE_SECRET_KEY": "secret", "VOCAQUEUE_SSE_HEARTBEAT": "1"}
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn", "api.app:create_app()"]
-        self.system._run("web", command)
-        until(self._answers)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def process(self) -> subprocess.Popen[bytes]:
-        return self.system.processes["web"]
-
-    def link(self) -> str:
-        return f"{self.url}/login?token={Logins(self.system.queue.ledger).issue('admin')}"
-
-    def stream(self, header: str) -> socket.socket:
-        """An open stream, after its first event."""
-        stream = socket.create_connection(("127.0.0.1", self.port))
-        stream.sendall(f"GET /api/admin/queue/events HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
-        received = b""
-        while b"queue-stats" not in received:
-            received += stream.recv(65536)
-        return stream
-
-    def _answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            return True
-        except OSError:
-            return False
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from tests.system.systems import until
 from vocaqueue import QueueManager
 from vocaqueue.store.ledger import Ledger
 from vocaqueue.store.logins import Logins
+from vocaqueue.store.processes import Presence
 from vocaqueue.testing.valkey import PrivateValkey
 from workers.words import contents, images
 from workers.words.contents import NewContent
@@ -172,7 +173,10 @@ def test_health_and_readiness(app, settings):
     ledger = Ledger(settings)
     for name in app.extensions["vocaqueue"].queue.job_types.names:
         ledger.client.hset(ledger.keys("slots", name), f"{name}@here", f"2:{ledger.now_ms()}")
-    ready = client.get("/readyz")
+    for kind in ("relay", "reconciler", "beat"):
+        assert kind in answer.json["data"]["checks"][kind]["message"]
+        Presence(ledger, kind).say()
+    ready = until(lambda: (found := client.get("/readyz")).status_code == 200 and found)
     assert (ready.status_code, ready.json["data"]["ready"]) == (200, True)
 
 
@@ -219,3 +223,28 @@ def test_a_key_that_opens_nothing_says_why(app, settings):
     assert "copied in full" in said(revoked.text[:-1])
     assert "not known here" in said(other)
     foreign.close()
+
+
+def test_metrics_are_prometheus_text_by_key(app, words):
+    """
+    Jobs by type and status, items that wait, streams and calls, as Prometheus' own parser reads them; by key only.
+    """
+    from prometheus_client.parser import text_string_to_metric_families
+
+    client = app.test_client()
+    body = {"wordIds": [record.id for record in words.values()]}
+    assert client.post(f"{BASE}/jobs/image-generation", json=body, headers=BEARER).status_code == 201
+    assert client.get(f"{BASE}/jobs/nothing-1", headers=BEARER).status_code == 404
+    assert client.get("/metrics").status_code == 401
+    answer = client.get("/metrics", headers=BEARER)
+    assert answer.mimetype == "text/plain"
+    found = {
+        (sample.name, *(value for name, value in sorted(sample.labels.items()) if name != "le")): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert found["vocaqueue_jobs", "waiting", "image-generation"] == 1
+    assert found["vocaqueue_items_waiting", "image-generation"] == 3
+    assert found["vocaqueue_slots", "export"] == found["vocaqueue_streams",] == 0
+    assert found["vocaqueue_http_seconds_count", "GET", f"{BASE}/jobs/<job_id>", "404"] == 1
+    assert "nothing-1" not in answer.text

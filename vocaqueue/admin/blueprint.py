@@ -24,10 +24,12 @@ from . import (
     steering,
     submission,
     system,
+    waiting,
 )
 from . import keys as key_routes
 from .guard import Authorize, GuardedBlueprint
 from .hub import Hub
+from .places import Places
 from .stream import EventsBlueprint
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class AdminBlueprint(GuardedBlueprint):
     """The API of one queue, with `hub`, which feeds its streams."""
 
     hub: Hub
+    places: Places
 
     def close(self) -> None:
         """End all streams, as when the process stops."""
@@ -80,13 +83,15 @@ def create_admin_blueprint(
         )
     blueprint = AdminBlueprint(name, __name__, authorize=authorize)
     blueprint.login = (links or {}).get("login")
-    blueprint.hub = Hub(queue)
+    blueprint.hub = hub = Hub(queue)
+    blueprint.places = places = Places(queue.settings.sse_places, queue.settings.sse_per_browser)
     blueprint.on_forbidden = lambda: queue.audit.note(
         f"request.{request.method.lower()}", kind="request", target=request.path[:500], outcome="forbidden"
     )
     jobs.add_routes(blueprint, queue)
     files = None if uploads is None else submission.Files(uploads, discard_upload)
     submission.add_routes(blueprint, queue, files)
+    waiting.add_routes(blueprint, hub, places)
     removal.add_routes(blueprint, queue)
     logs.add_routes(blueprint, queue)
     items.add_routes(blueprint, queue)
@@ -102,6 +107,6 @@ def create_admin_blueprint(
     if keys is not None:
         key_routes.add_routes(blueprint, keys)
     page.add_routes(blueprint)
-    blueprint.register_blueprint(EventsBlueprint("events", blueprint.hub, authorize=authorize), url_prefix="/events")
+    blueprint.register_blueprint(EventsBlueprint("events", hub, places, authorize=authorize), url_prefix="/events")
     blueprint.close_with_404()
     return blueprint

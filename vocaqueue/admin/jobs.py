@@ -15,12 +15,11 @@ from .answers import PageOf, media
 from .guard import GuardedBlueprint
 from .job_answers import Job, ListedJob
 from .payloads import ok
-from .requests import Digits, Paged, Query, Several, Switch, Time
+from .requests import Paged, Several, Switch, Time
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
 
-LONGEST_WAIT_S = 300
 TEXT_MOST = 500  #: letters of an argument
 
 
@@ -49,10 +48,6 @@ class JobsQuery(Paged):
         description="createdAt, startedAt, finishedAt, priority (critical is the smallest) or name; with - before it "
         "the largest first. What has no such value comes last.",
     )
-
-
-class WaitQuery(Query):
-    timeout: Digits = Field(30, ge=0, le=LONGEST_WAIT_S, description="Seconds.")
 
 
 def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
@@ -98,11 +93,6 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
         return response
-
-    @blueprint.get("/jobs/<job_id>/wait", role="viewer", query=WaitQuery, answer=Job)
-    def wait(job_id: str, query: WaitQuery) -> Response:
-        """The job when it has ended, or after the time as it is then."""
-        return ok(whole(queue, queue.get(job_id).wait_until_ended(query.timeout).record))
 
 
 def whole(queue: QueueManager, job: JobRecord) -> dict[str, Any]:

@@ -36,6 +36,7 @@ STATUS: dict[str, int] = {
     "too_large": 413,
     "not_supported": 501,
     "preview_not_found": 404,
+    "too_many_streams": 503,
     "store_unavailable": 503,
     "archive_unavailable": 503,
     "audit_full": 503,

@@ -26,6 +26,8 @@ FIELDS = {
     "VOCAQUEUE_TIME_ZONE": "time_zone",
     "VOCAQUEUE_SAMPLE": "sample",
     "VOCAQUEUE_SSE_HEARTBEAT": "sse_heartbeat_s",
+    "VOCAQUEUE_SSE_CLIENTS": "sse_places",
+    "VOCAQUEUE_SSE_PER_BROWSER": "sse_per_browser",
     "FLOWER_PORT": "flower_port",
     "VOCAQUEUE_TRUSTED_PROXIES": "trusted_proxies",
     "VOCAQUEUE_CORS_ORIGINS": "cors_origins",
@@ -149,18 +151,24 @@ def _storage(settings: Settings) -> list[Finding]:
     return [Finding("files", "ok", f"{settings.storage_url} can be written.")]
 
 
-def _workers(settings: Settings) -> list[Finding]:
+def _processes(settings: Settings) -> list[Finding]:
+    """What `/readyz` asks, too: workers, relay, reconciler, beat."""
+    from ..engine.health import PROCESSES, Checks, parts_of
     from ..engine.queue import QueueManager
 
     queue = QueueManager(settings, load_registry(settings.job_types))
-    keys, found = queue.ledger.keys, []
-    now = queue.ledger.now_ms()
-    for name in queue.job_types.names:
-        said = queue.ledger.client.hvals(keys("slots", name))
-        slots = sum(int(s) for s, at in (value.decode().split(":") for value in said) if now - int(at) < 20_000)
+    parts = parts_of(queue)
+    found = Checks({name: parts[name] for name in ("workers", *PROCESSES)}).look()
+    findings = []
+    for name, of_type in found["workers"].more.get("types", {}).items():
+        slots = sum(worker["slots"] for worker in of_type)
         state, message = ("ok", f"{slots} slots.") if slots else ("warning", "no worker is running; its jobs wait.")
-        found.append(Finding(f"workers for {name}", state, message))
-    return found
+        findings.append(Finding(f"workers for {name}", state, message))
+    for name in PROCESSES:
+        check = found[name]
+        said = ", ".join(f"{p['name']} ({p['ageSeconds']:g} s ago)" for p in check.more.get("processes", []))
+        findings.append(Finding(name, "ok" if check.ok else "warning", said or check.message))
+    return findings
 
 
 def _audit(settings: Settings) -> list[Finding]:
@@ -196,8 +204,8 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "job types": _types,
     "database": _database,
     "files": _storage,
+    "processes": _processes,
     "admin key": _admin_key,
     "address": _address,
-    "workers": _workers,
     "audit log": _audit,
 }

@@ -8,6 +8,8 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from ..engine.submission import Options, Receipt
 from ..errors import NotSupported
 from ..estimate import Basis, Forecast
@@ -34,10 +36,12 @@ class RemoteQueue:
     # Reading
 
     def jobs(
-        self, *, types: Sequence[str] = (), statuses: Sequence[str] = (), page: int = 1, limit: int = 20
+        self, *, types: Sequence[str] = (), statuses: Sequence[str] = (), item_id: str | None = None, **wanted: Any
     ) -> Page[JobRecord]:
-        query = {"type": ",".join(types), "status": ",".join(statuses), "page": page, "limit": limit}
-        _, found = self._remote.call("GET", "jobs", query={name: value for name, value in query.items() if value})
+        """As `QueueManager.jobs`, whose other arguments have the same names over HTTP."""
+        wanted = {"type": types, "status": statuses, "word": item_id, "priority": wanted.pop("priorities", ())} | wanted
+        query = {to_camel(name): _argument(value) for name, value in wanted.items() if value not in (None, (), [])}
+        _, found = self._remote.call("GET", "jobs", query=query)
         return Page([record(job) for job in found["items"]], found["page"], found["limit"], found["total"])
 
     def get(self, job_id: str) -> RemoteJob:
@@ -254,3 +258,14 @@ def record(job: Mapping[str, Any]) -> JobRecord:
         schedule_id=job["scheduleId"],
         due_at_ms=ms(job["dueAt"]),
     )
+
+
+def _argument(value: Any) -> Any:
+    match value:
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return value.isoformat()
+        case list() | tuple():
+            return ",".join(map(str, value))
+    return value

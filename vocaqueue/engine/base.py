@@ -68,6 +68,15 @@ class QueueBase:
         self.send(answer)
         return answer
 
+    def broker_connection(self) -> Any:
+        """A new connection to the broker, to be closed after use."""
+        return self._office.app.connection_for_write(connect_timeout=2)
+
+    def ask_archive(self) -> None:
+        """Raises where the archive's database does not answer."""
+        with self._archive.reading() as connection:
+            connection.exec_driver_sql("SELECT 1")
+
     def aside(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Run what blocks: the bin's database, files. A server with a loop of its own puts it elsewhere."""
         return call(*arguments, **options)

@@ -17,6 +17,7 @@ from celery.beat import Scheduler
 
 from ..actor import SYSTEM, acting
 from ..errors import ScheduleNotFound, StoreUnavailable, VocaqueueError
+from ..store.processes import Presence
 from .schedules import Schedule, error_of
 from .submission import Options
 
@@ -122,6 +123,7 @@ class LedgerScheduler(Scheduler):  # type: ignore[misc]
 
     def __init__(self, app: Celery, *args: Any, **kwargs: Any) -> None:
         self._firing: Firing | None = None
+        self._presence: Presence | None = None
         self._is_away = False
         super().__init__(app, *args, **kwargs)
 
@@ -139,6 +141,8 @@ class LedgerScheduler(Scheduler):  # type: ignore[misc]
 
                 self._firing = Firing(QueueManager(self.app.vocaqueue.settings, self.app.vocaqueue.job_types))
             wait_s = self._firing.once()
+            self._presence = self._presence or Presence(self._firing.ledger, "beat")
+            self._presence.say()
         except Exception as error:  # beat must outlive whatever it meets
             if not self._is_away or not isinstance(error, StoreUnavailable | OSError):
                 log.warning("schedules wait: %s", error)

@@ -20,6 +20,7 @@ from ..registry import Registry
 from ..settings import Settings
 from ..store.ledger import Answer, Ledger
 from ..store.lock import Lock
+from ..store.processes import Presence
 from .app import create_celery_app
 from .broker import AmqpBroker, RedisBroker
 from .housekeeping import Housekeeping
@@ -47,6 +48,7 @@ class Reconciler:
         self.broker = RedisBroker.of(app, settings)
         self.amqp = AmqpBroker(app)
         self.lock = Lock(self.ledger, "reconciler", length_s=5.0)
+        self.presence = Presence(self.ledger, "reconciler")
         self._is_at_work = False  #: of several copies it is this one's turn
         self._short: set[str] = set()  #: lines whose broker list was too short in the last pass
 
@@ -64,6 +66,7 @@ class Reconciler:
             began = time.monotonic()
             try:
                 self._is_at_work = self.lock.keep()
+                self.presence.say()
                 if self._is_at_work:
                     self.once()
                 if away:
@@ -81,6 +84,7 @@ class Reconciler:
         keeper.join(timeout=2.0)
         if not away:
             self.lock.leave()
+            self.presence.leave()
 
     def once(self) -> None:
         self.reap()

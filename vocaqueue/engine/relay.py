@@ -21,6 +21,7 @@ from ..registry import Registry
 from ..settings import Settings
 from ..store.ledger import Ledger
 from ..store.lock import Lock
+from ..store.processes import Presence
 from .app import create_celery_app
 from .archivist import Archivist, Pass
 from .audit import AuditPass
@@ -47,6 +48,7 @@ class Relay:
         self.app = create_celery_app(settings, job_types)
         self.lock = Lock(self.ledger, "relay", length_s=LOCK_S)
         self.archive = Archive(settings.database_url)
+        self.presence = Presence(self.ledger, "relay")
         self._ours_until = 0.0
         self.archivist = Archivist(
             self.ledger, archive_passes(self.ledger, self.archive), lambda: time.monotonic() < self._ours_until
@@ -70,6 +72,7 @@ class Relay:
         self.archive.close()
         try:
             self.lock.leave()
+            self.presence.leave()
         except Exception as error:
             log.debug("lock not left: %s", error)
 
@@ -92,6 +95,7 @@ class Relay:
         """Take the lock or hold it; answers whether this process is at work."""
         asked = time.monotonic()
         is_ours = self.lock.keep()
+        self.presence.say()
         self._ours_until = asked + LOCK_S if is_ours else 0.0
         return is_ours
 

@@ -86,6 +86,7 @@ KEYS: dict[str, str] = {
     "workers": "workers",  # hash  worker -> JSON of what the relay knows of it
     "archivist": "archivist",  # hash  pass -> JSON {at, error, failures}: how the archive's feeding goes
     "task_events": "task-events",  # stream  task-received, -started, -succeeded … from Celery, short
+    "processes": "processes",  # hash  "<kind>@<host>:<pid>" of relay, reconciler, beat -> when it last said so
     "lock": "lock:",  # relay, reconciler  string  token of the one at work
     "gone": "gone:",  # <id>  string  a job that was removed while a ticket of it may still be on its way; an hour
     "told": "told:",  # <token>  string  answer of an act that removes jobs, for a caller whose reply was lost; short

@@ -1,6 +1,7 @@
 -- The event streams. Written in the step that makes the change, so they cannot disagree with the ledger.
 
-local PROGRESS = { every_ms = 200, kept = 50000 }
+-- Four a second, so that with the last one, which does not wait, no second has more than five.
+local PROGRESS = { every_ms = 250, kept = 50000 }
 
 -- Ids grow over both streams together, so that a reader can put them into one order and go on after any one.
 local function next_event_id()
@@ -70,7 +71,7 @@ local function say_progress(j)
     'data', cjson.encode({ progress = progress_of(j), status = j.status }))
 end
 
--- At most five a second for a job; the last state is said later by `progress_flush` if nothing follows.
+-- At most five a second for a job; the last state is said by the end of the job, or later by `progress_flush`.
 local function progress(j)
   local settled = settled_count(j)
   if not j.rate_at then

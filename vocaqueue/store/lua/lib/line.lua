@@ -200,6 +200,7 @@ local function end_job(j)
     put(j, 'error', cjson.encode({ code = top, message = 'Every item failed; the most frequent cause is ' .. top .. '.' }))
   end
   if to == 'completed' and j.status ~= 'active' then move(j, 'active') end -- an old owner settled the last item meanwhile
+  if redis.call('ZSCORE', K.unsaid, j.id) then say_progress(j) end -- the last state is always said
   if not move(j, to) then return end
   put(j, 'phase', 'over')
   put(j, 'finished_at', now)

@@ -21,7 +21,9 @@ from vocaqueue import Actor, ArchiveUnavailable, AuditFilter, AuditFull, Duplica
 from vocaqueue.actor import SYSTEM, acting
 from vocaqueue.archive.audit import AuditLog, NewEntry
 from vocaqueue.archive.database import Archive
+from vocaqueue.engine.archivist import Archivist
 from vocaqueue.engine.audit import AuditPass
+from vocaqueue.engine.health import parts_of
 from vocaqueue.store import acts
 
 Store = Callable[[], int]
@@ -192,6 +194,23 @@ def test_while_the_archive_is_away_acts_wait_and_are_said(queue: QueueManager, m
     assert queue.cancel(job_id).record.status == "cancelled"
     assert AuditPass(queue.ledger, queue.audit.log)() == 2
     submit(queue)
+
+
+def test_only_the_doctor_says_why_nothing_is_stored(queue: QueueManager) -> None:
+    """
+    Readiness is open to anybody, so the database's own words, which may name its address, are not in it.
+    """
+
+    def fails() -> int:
+        raise ArchiveUnavailable("connection to 10.1.2.3 refused: password of vq_writer is wrong")
+
+    submit(queue)
+    Archivist(queue.ledger, {"audit": fails}).round()
+    assert "10.1.2.3" in (queue.audit.trouble() or "")
+    (message,) = parts_of(queue)["audit"]().values()
+    assert message.startswith("1 acts wait")
+    assert "10.1.2.3" not in message
+    assert "vq_writer" not in message
 
 
 def test_a_row_that_is_changed_or_taken_out_is_named(queue: QueueManager, store: Store, tmp_path: Path) -> None:

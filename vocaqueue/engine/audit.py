@@ -183,12 +183,21 @@ class Audit:
         found: int = ledger.patiently(lambda: ledger.client.xlen(ledger.keys("audit")), self.queue.patience_s)
         return found
 
-    def trouble(self) -> str | None:
-        """Why what is done is not stored as it should, in a sentence; None: all is well. Raises StoreUnavailable."""
+    def trouble(self, *, with_reason: bool = True) -> str | None:
+        """
+        Why what is done is not stored as it should, in a sentence; None: all is well.
+
+        Args:
+            with_reason: As the database says it, which may name its address; False: for anybody's eyes.
+
+        Raises:
+            StoreUnavailable
+        """
         waiting = self.waiting()
         state = state_of(self.queue.ledger, self.queue.patience_s).get("audit")
         if state is not None and state["error"] is not None and waiting:
-            return f"{waiting:,} acts wait to be stored in the audit log: {state['error']}"
+            reason = state["error"] if with_reason else "the database cannot be written; `vocaqueue doctor` says why."
+            return f"{waiting:,} acts wait to be stored in the audit log: {reason}"
         if waiting >= MANY_WAITING:
             return f"{waiting:,} acts wait to be stored in the audit log; does the relay run?"
         return None

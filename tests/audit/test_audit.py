@@ -17,9 +17,19 @@ from sqlalchemy import text
 
 from tests.admin.conftest import Client, make_app
 from tests.toys import Toy
-from vocaqueue import Actor, ArchiveUnavailable, AuditFilter, AuditFull, DuplicateJob, QueueManager, Rate, WrongStatus
+from vocaqueue import (
+    Actor,
+    ArchiveUnavailable,
+    AuditFilter,
+    AuditFull,
+    DuplicateJob,
+    QueueManager,
+    Rate,
+    StoreUnavailable,
+    WrongStatus,
+)
 from vocaqueue.actor import SYSTEM, acting
-from vocaqueue.archive.audit import AuditLog, NewEntry
+from vocaqueue.archive.audit import HASHED, AuditLog, NewEntry, row_hash
 from vocaqueue.archive.database import Archive
 from vocaqueue.engine.archivist import Archivist
 from vocaqueue.engine.audit import AuditPass
@@ -243,6 +253,73 @@ def test_a_row_that_is_changed_or_taken_out_is_named(queue: QueueManager, store:
     database.close()
     assert queue.audit.verify().broken is None
     assert queue.audit.verify(known=kept).broken == 3
+
+
+@pytest.mark.parametrize("column", [name for name in HASHED if name not in {"namespace", "seq"}])
+def test_no_column_can_be_changed_unseen(queue: QueueManager, store: Store, tmp_path: Path, column: str) -> None:
+    """
+    Whatever is changed is found; who makes the row's own hash anew is found by the next row, or by the head.
+    """
+    for _ in range(3):
+        submit(queue)
+    store()
+    database = sqlite3.connect(tmp_path / "archive.db")
+    database.row_factory = sqlite3.Row
+    database.execute("DROP TRIGGER vocaqueue_audit_no_update")
+
+    def write(row: dict[str, Any]) -> None:
+        change = f"UPDATE vocaqueue_audit SET {column} = ?, hash = ? WHERE seq = ?"
+        database.execute(change, [row[column], row["hash"], row["seq"]])
+        database.commit()
+
+    for seq in (1, 3):
+        stored = dict(database.execute("SELECT * FROM vocaqueue_audit WHERE seq = ?", [seq]).fetchone())
+        forged = stored | {column: 5 if column == "at_ms" else "f" * 64}
+        for row in (forged, forged | {"hash": row_hash(forged)}):
+            write(row)
+            assert queue.audit.verify().broken in {seq, seq + 1}
+        write(stored)
+        assert queue.audit.verify().broken is None
+    database.close()
+
+
+def test_a_pass_takes_out_no_entry_that_it_has_not_stored(
+    queue: QueueManager, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Also where the next entry is of the same millisecond.
+    """
+    submit(queue)
+    client, key = queue.ledger.client, queue.ledger.keys("audit")
+    ((first, fields),) = client.xrange(key)
+    ms = int(first.partition(b"-")[0]) + 1
+    for number in (1, 2, 3):
+        client.xadd(key, fields | {b"key": f"same-ms-{number}"}, id=f"{ms}-{number}")
+    monkeypatch.setattr("vocaqueue.engine.audit.AT_ONCE", 2)
+    assert [store() for _ in range(3)] == [2, 2, 0]
+    assert queue.audit().total == 4
+
+
+def test_nothing_is_taken_out_before_it_is_on_the_ledgers_disk(
+    queue: QueueManager, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A disk that is too slow: else a ledger that goes back could bring an act again that is stored, or never was.
+    """
+    submit(queue)
+    pipeline = queue.ledger.client.pipeline
+
+    def slow(**options: Any) -> Any:
+        pipe = pipeline(**options)
+        monkeypatch.setattr(pipe, "execute", lambda **_: [True, [0, 0]])
+        return pipe
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queue.ledger.client, "pipeline", slow)
+        with pytest.raises(StoreUnavailable, match="disk"):
+            store()
+    assert queue.audit().total == 0
+    assert store() == 1
 
 
 def test_an_act_that_is_neither_the_ledgers_nor_the_databases_is_noted(queue: QueueManager, store: Store) -> None:

@@ -35,6 +35,7 @@ from vocaqueue.engine.archivist import Archivist
 from vocaqueue.engine.audit import AuditPass
 from vocaqueue.engine.health import parts_of
 from vocaqueue.store import acts
+from vocaqueue.store.attempts import Bucket
 
 Store = Callable[[], int]
 KIM = Actor("7", "Kim", "operator", "http", "10.0.0.7")
@@ -337,6 +338,23 @@ def test_an_act_that_is_neither_the_ledgers_nor_the_databases_is_noted(queue: Qu
     token = {"does": "session.begin", "kind": "session", "target": "7", "spare": 0}
     assert queue.ledger.step("audit_add", token="t", outcome="refused", **token).state == "left out"
     assert store() == 0
+
+
+def test_nobody_fills_the_log_with_refusals(queue: QueueManager, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    After so many refusals of one caller the next are left out; others' are noted, and so is what is done.
+    """
+    monkeypatch.setattr("vocaqueue.engine.audit.REFUSALS", Bucket("few", 3, 3600.0))
+    for _ in range(5):
+        with acting(KIM):
+            queue.audit.note("request.post", kind="request", outcome="forbidden")
+    with acting(Actor("", "", None, "http", "10.0.0.8")):
+        queue.audit.note("session.begin", kind="session", outcome="refused")
+    with acting(KIM):
+        queue.audit.note("session.begin", kind="session")
+    store()
+    noted = [(row["actor"]["id"], row["outcome"]) for row in rows(queue)]
+    assert noted == [("7", "forbidden")] * 3 + [("", "refused"), ("7", "done")]
 
 
 def test_another_part_stores_its_act_in_its_own_transaction(queue: QueueManager) -> None:

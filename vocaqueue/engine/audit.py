@@ -16,6 +16,7 @@ from ..archive.audit import AuditEntry, AuditFilter, AuditLog, AuditPage, NewEnt
 from ..errors import StoreUnavailable
 from ..secrets import redact_text
 from ..store.acts import MANY_WAITING, MOST_WAITING
+from ..store.attempts import Attempts, Bucket
 from ..store.ledger import Ledger
 from .archivist import state_of
 from .base import QueueBase
@@ -23,6 +24,8 @@ from .base import QueueBase
 AT_ONCE = 500  #: entries of the stream that one transaction stores
 DISK_MS = 2000
 CUT = "…"  #: as in lua/lib/audit.lua
+#: Refusals of one caller that are noted: nobody who may do nothing can fill a log that is kept for ever.
+REFUSALS = Bucket("audit-refusals", 300, 10.0)
 
 
 class AuditPass:
@@ -249,12 +252,15 @@ class Audit:
         Note an act that neither the ledger nor the archive's tables make, such as a sign-in, by whoever acts now.
 
         Args:
-            outcome: Other than `done`, it was an attempt; those are left out while 10,000 entries wait.
+            outcome: Other than `done`, it was an attempt; those are left out while 10,000 entries wait, and of one
+                caller after 300, but for one in ten seconds.
 
         Raises:
             StoreUnavailable: It is not known whether it was noted.
         """
-        ledger = self.queue.ledger
+        ledger, caller = self.queue.ledger, current()
+        if outcome != "done" and Attempts(ledger).take([(REFUSALS, (caller.id or caller.address or "")[:200])]):
+            return
         ledger.step(
             "audit_add",
             patience_s=self.queue.patience_s,

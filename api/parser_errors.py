@@ -39,5 +39,5 @@ def _write_error(sock: Any, status: int, reason: str, message: str) -> None:
     try:
         util.write_nonblock(sock, head.encode("latin-1", "replace") + body)
     finally:
-        # A socket that is closed over unread bytes is reset, and the client may lose the answer. Here only this greenlet waits.
+        # A socket that is closed over unread bytes is reset, and the client may lose the answer. Only this one waits.
         util.close_graceful(sock, LINGER_S, LINGER_BYTES)

@@ -17,8 +17,8 @@ SIGHTS = os.environ.get("VOCAQUEUE_SIGHTS")  #: folder for pictures, to look at
 @needs_chromium
 def test_the_page_reads_well_and_asks_nobody_else(web: Web, tmp_path: Path):  # noqa: F811
     """
-    /docs leads to the sign-in page and back; then it shows every operation, wide and narrow, light and dark, tries one out, breaks no rule of the
-    content policy, and asks no other server.
+    /docs leads to the sign-in page and back. There it shows every operation, wide and narrow, light and dark, tries one
+    out, breaks no rule of the content policy, and asks no other server.
     """
     from playwright.sync_api import expect, sync_playwright
 

@@ -8,6 +8,10 @@ from typing import Any
 
 from vocaqueue.admin.payloads import CODES
 
+#: What still comes of a request that is refused is taken for so long, and so many bytes of it.
+LINGER_S = 1.0
+LINGER_BYTES = 1024**2
+
 
 def install() -> None:
     """In place of gunicorn's own answers, which are HTML. It has no setting for that."""
@@ -18,6 +22,8 @@ def install() -> None:
 
 def _write_error(sock: Any, status: int, reason: str, message: str) -> None:
     """
+    Answer, and close.
+
     Args:
         message: What is wrong with the request; of an error of the application gunicorn gives none.
     """
@@ -30,4 +36,8 @@ def _write_error(sock: Any, status: int, reason: str, message: str) -> None:
         f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
         f"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nContent-Length: {len(body)}\r\n\r\n"
     )
-    util.write_nonblock(sock, head.encode("latin-1", "replace") + body)
+    try:
+        util.write_nonblock(sock, head.encode("latin-1", "replace") + body)
+    finally:
+        # A socket that is closed over unread bytes is reset, and the client may lose the answer. Only this one waits.
+        util.close_graceful(sock, LINGER_S, LINGER_BYTES)

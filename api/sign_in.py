@@ -11,9 +11,10 @@ from pathlib import Path
 
 from flask import Blueprint, Response, redirect, render_template, request, send_from_directory, session, url_for
 from flask.typing import ResponseReturnValue
+from pydantic import ConfigDict, Field
 from werkzeug.exceptions import NotFound
 
-from vocaqueue import ArchiveUnavailable, KeyRefused, QueueManager, StoreUnavailable
+from vocaqueue import ArchiveUnavailable, JobParams, KeyRefused, QueueManager, StoreUnavailable
 from vocaqueue.admin.answers import Answer, media
 from vocaqueue.admin.guard import GuardedBlueprint
 from vocaqueue.admin.payloads import RETRY_AFTER_S, ok
@@ -33,6 +34,14 @@ ALL_TRIES = Bucket("sign-in-all", 300, 1.0)
 
 class SignedOut(Answer):
     signed_out: bool
+
+
+class KeyForm(JobParams):
+    """What the sign-in page sends."""
+
+    model_config = ConfigDict(extra="ignore")
+    key: str = Field(description="The admin key or an API key.", max_length=LONGEST_KEY)
+    form: str = Field("", description="As the page has it; needed where a browser does not say from where it sends.")
 
 
 def create_blueprint(queue: QueueManager, gate: Gate, ui: str) -> Blueprint:
@@ -61,7 +70,9 @@ def create_blueprint(queue: QueueManager, gate: Gate, ui: str) -> Blueprint:
             return page.show(200)
         return _on_our_way()
 
-    @blueprint.post("/login", role="open", query=None, answer=refused, described={"reads_body": False})
+    taken = {"reads_body": False, "form": KeyForm}
+
+    @blueprint.post("/login", role="open", query=None, answer=refused, errors=(413,), described=taken)
     @page.tells
     def use_key() -> ResponseReturnValue:
         """Sign in with the form's `key`."""

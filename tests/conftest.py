@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.postgres import postgres
+from tests.postgres import postgres, postgres_server
 from vocaqueue.settings import Settings
 from vocaqueue.store.ledger import Ledger
 from vocaqueue.testing.valkey import PrivateValkey
 
-__all__ = ["postgres"]  # a fixture
+__all__ = ["postgres", "postgres_server"]  # fixtures
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,23 +1,23 @@
-"""A private PostgreSQL server for a test."""
+"""One private PostgreSQL server for the whole run; each test has a database of its own in it."""
 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 
-@contextmanager
-def private_postgres() -> Iterator[str]:
-    """Its URL for SQLAlchemy. Skips the test where PostgreSQL or its driver is missing."""
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Its URL for SQLAlchemy. Skips tests where PostgreSQL or its driver is missing."""
     psycopg = pytest.importorskip("psycopg", reason="needs the Python package psycopg")
     assert psycopg
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) if Path("/usr/lib/postgresql").exists() else []
@@ -50,7 +50,13 @@ def private_postgres() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres() -> Iterator[str]:
-    """A private PostgreSQL server."""
-    with private_postgres() as url:
-        yield url
+def postgres(postgres_server: str) -> Iterator[str]:
+    """URL of an empty database."""
+    name = f"t{secrets.token_hex(6)}"
+    server = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield postgres_server.replace("@/postgres?", f"@/{name}?")
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()

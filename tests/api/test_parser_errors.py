@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.test_browser import Web
+from api.parser_errors import LINGER_BYTES
+from tests.api.web import Web
 
 REQUESTS = {
     "a request line without an end": (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+    "a request line that is on its way when it is refused": (b"GET /" + b"a" * 500_000 + b" HTTP/1.1\r\n\r\n", 414),
     "a header without an end": (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 20_000 + b"\r\n\r\n", 431),
     "too many headers": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 200 + b"\r\n", 431),
     "no request": (b"hello\r\n\r\n", 400),
@@ -48,6 +50,7 @@ REQUESTS = {
 def ask(port: int, request: bytes) -> tuple[int, dict[str, str], bytes]:
     """(status, headers in lower case, body)"""
     with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)  # so that much of it is sent only as it is read
         client.sendall(request)
         answer = b""
         while True:
@@ -73,5 +76,22 @@ def test_what_is_no_http_is_refused_in_json(tmp_path: Path):
             assert (status, headers["content-type"]) == (wanted, "application/json"), (what, body)
             assert json.loads(body)["success"] is False, what
             assert b"Traceback" not in body
+    finally:
+        web.system.stop()
+
+
+@pytest.mark.slow
+def test_who_never_ends_a_refused_request_is_cut_off(tmp_path: Path):
+    """
+    What comes after the answer is read for a while and up to a bound, so a client cannot keep a connection by sending.
+    """
+    web = Web(tmp_path)
+    try:
+        with socket.create_connection(("127.0.0.1", web.port), timeout=20) as client:
+            client.sendall(b"GET /")
+            most = 50 * LINGER_BYTES
+            with pytest.raises((ConnectionResetError, BrokenPipeError)):
+                client.sendall(b"a" * most)
+        assert ask(web.port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")[0] == 200
     finally:
         web.system.stop()

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from tests.api.web import Web
-from tests.postgres import postgres  # noqa: F401
 from tests.system.systems import until
 from tests.toys import JOB_TYPES
 from vocaqueue import QueueManager
@@ -99,7 +98,7 @@ def test_each_part_is_named_and_a_frozen_one_holds_nothing_up(web: Web) -> None:
     until(lambda: ask(web)[0] == 200, 40, 0.5)
 
 
-def test_a_frozen_database_is_asked_once_and_waited_for_a_bounded_time(postgres, make_ledger, tmp_path) -> None:  # noqa: F811
+def test_a_frozen_database_is_asked_once_and_waited_for_a_bounded_time(postgres, make_ledger, tmp_path) -> None:
     """
     PostgreSQL frozen as a whole: the answer says so, however often it is asked, and one question hangs, not many.
     """

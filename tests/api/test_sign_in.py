@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from werkzeug.test import TestResponse
 
 from api import sign_in
 from api.app import create_app
@@ -12,6 +13,7 @@ from api.sign_in import ONES_TRIES
 from api.sign_in_text import EN, KO
 from tests.api.conftest import BEARER, KEY
 from tests.api.test_sessions import BASE, HERE, enter
+from tests.contract.test_contract import check
 from vocaqueue.api_key import new_key
 from vocaqueue.store.attempts import Bucket
 from vocaqueue.store.ledger import Ledger
@@ -193,3 +195,29 @@ def test_wrong_keys_are_limited_in_all_and_on_all_web_processes(app, settings, m
     ]
     assert statuses == [401] * 6 + [429] * 2
     twin.extensions["vocaqueue"].queue.close()
+
+
+def test_the_form_is_described_and_answers_as_it_says(app):
+    """
+    The description names the fields of the page's form, as a form's, and answers come as documented.
+    """
+    client = app.test_client()
+    described = client.get("/api/openapi.json", headers=BEARER).json
+    operation = described["paths"]["/login"]["post"]
+    ((kind, body),) = operation["requestBody"]["content"].items()
+    fields = described["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+    assert kind == "application/x-www-form-urlencoded"
+    assert set(fields["properties"]) == set(re.findall(r'<input[^>]*name="(\w+)"', client.get("/login").text))
+    assert fields["required"] == ["key"]
+
+    def send(key: str, **headers: str) -> TestResponse:
+        return app.test_client().post("/login", data={"key": key}, headers=headers)
+
+    answers = [send(KEY, **HERE), send("wrong", **HERE), send(KEY), send("a" * 20_000, **HERE)]
+    while answers[-1].status_code != 429:
+        answers.append(send("wrong", **HERE))
+    found = {str(answer.status_code): answer for answer in answers}
+    assert set(found) == set(operation["responses"]) - {"503"}  # which tests/api/test_sessions.py brings about
+    assert found.pop("303").headers["Location"] == "/"
+    for status, answer in found.items():
+        check(described, "/login", "post", status, answer)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.postgres import private_postgres
 from tests.removal.conftest import Removing
 from tests.secret.toys import JOB_TYPES as GUARDED
 from tests.toys import JOB_TYPES
@@ -67,12 +66,6 @@ class Kept(Removing):
             tuple(getattr(job.progress if name == "failed" else job, name) for name in COMPARED)
             for job in (state.job for state in read_states(self.ledger, ids).values())
         ]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    with private_postgres() as url:
-        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

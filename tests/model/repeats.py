@@ -54,6 +54,9 @@ class Repeats(World):
         if made.name == "lease_claim" and made.answer.state != "lease":
             # Its ticket is used by now, and its job may have been removed.
             assert answer.state in {made.answer.state, "stale", "gone"}, f"10: {answer}"
+        elif made.name == "job_restore":
+            # Also when the job was removed again: what it once was told.
+            assert (answer.state, answer.data) == (made.answer.state, made.answer.data), f"20: {answer}"
         elif made.arguments.get("id") in self.model.removed:
             assert answer.state == "gone", f"20: {made.name} of a job that was removed: {answer}"
         elif same_answer and made.name not in ANSWERS_DIFFER:

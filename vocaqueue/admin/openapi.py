@@ -121,7 +121,7 @@ def _operation(path: str, method: str, operation: Operation, endpoint: str, sche
     parameters = [*_in_path(path), *schemas.arguments(operation), *_in_header(operation)]
     if parameters:
         described["parameters"] = parameters
-    if method in CHANGES and (operation.reads_body or operation.body):
+    if method in CHANGES and (operation.reads_body or operation.body or operation.form):
         described["requestBody"] = schemas.body(operation)
     responses = {str(status): schemas.answer(operation, status) for status in operation.answers if status != NOT_BUILT}
     for status in errors_of(path, method, operation):

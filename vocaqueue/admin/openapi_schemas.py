@@ -16,6 +16,7 @@ from .requests import Nothing, takes_several
 REF = "#/components/schemas/"
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
+FORM = "application/x-www-form-urlencoded"
 
 
 class Error(Answer):
@@ -70,7 +71,7 @@ class Schemas:
     def body(self, operation: Operation) -> dict[str, Any]:
         model = self._body_model(operation) or Nothing
         schema = self._made[model, "validation"]
-        content: dict[str, Any] = {JSON: {"schema": schema}}
+        content: dict[str, Any] = {FORM if operation.form else JSON: {"schema": schema}}
         if operation.takes_file:
             content[MULTIPART] = {"schema": _with_file(self._resolve(schema))}
         required = any(field.is_required() for field in model.model_fields.values())
@@ -106,7 +107,9 @@ class Schemas:
         }
 
     def _body_model(self, operation: Operation) -> type[BaseModel] | None:
-        """Of a job's type: its own parameters, and those that every job may have."""
+        """Of a form its fields; of a job's type its own parameters, and those that every job may have."""
+        if operation.form is not None:
+            return operation.form
         body, beside = operation.body, operation.beside
         if beside is None or body is None:
             return body or Nothing

@@ -39,6 +39,7 @@ class Operation:
     errors: frozenset[int]  #: statuses beyond those that follow from the rest
     body_bytes: int = SMALL_BODY_BYTES
     reads_body: bool = True  #: False: the view reads it by itself; `body` says what it takes
+    form: type[JobParams] | None = None  #: fields of an HTML form in place of JSON, which the view reads by itself
     beside: type[JobParams] | None = None  #: fields that the body may have too, unless `body` has one of that name
     takes_file: bool = False  #: in the field `file` of a multipart body, in place of `uploadId`
     headers: Mapping[str, str] | None = None  #: that a request may have: name -> what it says

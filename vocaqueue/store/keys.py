@@ -89,7 +89,7 @@ KEYS: dict[str, str] = {
     "processes": "processes",  # hash  "<kind>@<host>:<pid>" of relay, reconciler, beat -> when it last said so
     "lock": "lock:",  # relay, reconciler  string  token of the one at work
     "gone": "gone:",  # <id>  string  a job that was removed while a ticket of it may still be on its way; an hour
-    "told": "told:",  # <token>  string  answer of an act that removes jobs, for a caller whose reply was lost; short
+    "told": "told:",  # <token>  string  answer of an act that removes or restores jobs, for a repeat of it; minutes
     "file_orphans": "file-orphans",  # set   jobs that were removed for good and whose files are still to go
     "preview": "preview:",  # <id>  string  the jobs that a bulk act was shown for, zlib'd JSON; minutes
     "dead_letters": "dead-letters",  # zset  id of a message that was set aside -> when, in microseconds

@@ -4,9 +4,11 @@
 -- a: id, token (of this act), blocks (key suffix of the item blocks written before; absent: it has none), places
 -- ARGV[2]: what `jobs_read` packed
 -- Answers {state = 'restored', status}; {state = 'exists', status} when the job is there; {state = 'no_blocks'} when the blocks have
--- gone meanwhile, and nothing was made.
+-- gone meanwhile, and nothing was made. An old copy of it that comes after the job was removed again makes nothing either.
+local told = told_by_token()
+if told then return told end
 local there = load(a.id)
-if there then return answer({ state = there.restored_by == a.token and 'restored' or 'exists', status = there.status }) end
+if there then return tell({ state = there.restored_by == a.token and 'restored' or 'exists', status = there.status }) end
 if trail.full() then return trail.full() end
 if has(a.blocks) then
   if redis.call('EXISTS', K.items .. a.blocks) == 0 then return answer({ state = 'no_blocks' }) end
@@ -37,4 +39,4 @@ event('job-restored', j)
 settle_line(j)
 j._was = nil
 trail.add_job(j, 'done')
-return answer({ state = 'restored', status = j.status })
+return tell({ state = 'restored', status = j.status })

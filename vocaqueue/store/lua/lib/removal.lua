@@ -9,7 +9,7 @@ local OWN = { 'settled', 'skipped', 'failed', 'away', 'codes', 'returned', 'retr
 local SEEN = {
   'status', 'run', 'priority', 'held', 'stop', 'line', 'last', 'min', 'run_at', 'started_at', 'finished_at', 'cost_nano', 'acts',
 }
-local TOLD_S = 300 -- for how long an act's answer is kept for a caller whose reply was lost
+local TOLD_S = 300 -- for how long an act's answer is kept for its repeats, whatever becomes of the job
 local TICKETS_LIVE_S = 3600 -- for how long a ticket may still be on its way
 local AT_ONCE = 1000 -- values in one command; Lua's stack holds 8,000
 

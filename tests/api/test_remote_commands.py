@@ -148,6 +148,10 @@ def test_the_key_goes_nowhere_else(cli: Cli, monkeypatch: pytest.MonkeyPatch, we
         server.server_close()
     monkeypatch.setenv("VOCAQUEUE_URL", "queue.example.com")
     assert "is no address" in cli("jobs").stderr
+    monkeypatch.setenv("VOCAQUEUE_URL", "https://kim:pass-word@queue.example.com")
+    ran = cli("jobs")
+    assert (ran.exit_code, "has a user or a password" in ran.stderr) == (1, True)
+    assert "pass-word" not in ran.output
 
 
 def test_a_system_that_is_away_is_a_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

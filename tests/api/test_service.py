@@ -248,3 +248,15 @@ def test_metrics_are_prometheus_text_by_key(app, words):
     assert found["vocaqueue_slots", "export"] == found["vocaqueue_streams",] == 0
     assert found["vocaqueue_http_seconds_count", "GET", f"{BASE}/jobs/<job_id>", "404"] == 1
     assert "nothing-1" not in answer.text
+
+
+def test_metrics_have_no_more_rows_for_nonsense(app):
+    """
+    Anybody may send any method to any path; the memory that counts them does not grow with it.
+    """
+    client = app.test_client()
+    for number in range(20):
+        assert client.open(f"/nothing-{number}", method=f"NOTHING{number}").status_code == 404
+    text = client.get("/metrics", headers=BEARER).text
+    assert text.count("vocaqueue_http_seconds_count{") == 1
+    assert 'vocaqueue_http_seconds_count{method="other",route="none",status="404"} 20.0' in text

@@ -46,6 +46,8 @@ class Remote:
                 "VOCAQUEUE_URL needs a package that is not installed: `pip install 'vocaqueue[remote]'`."
             ) from None
         parts = urlsplit(url)
+        if "@" in parts.netloc:  # it would stand in every message, and is sent to nobody
+            raise BadSettings("VOCAQUEUE_URL has a user or a password in it; VOCAQUEUE_KEY says who you are.")
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
             raise BadSettings(f"VOCAQUEUE_URL={url!r} is no address; write it like https://queue.example.com{BASE}")
         if not key:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from flask import request
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
-from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
 from ..job import Priority
@@ -82,10 +82,14 @@ def json_body() -> dict[str, Any]:
     Raises:
         UnsupportedMediaType: It is something else.
         BadRequest: It cannot be read.
+        RequestEntityTooLarge: It is larger than this address takes.
         InvalidParams: It is JSON, but no object.
     """
     with readable():
         raw = request.get_data(cache=False)
+    # Of chunks that go on beyond the limit werkzeug hands over the part before it, and says nothing.
+    if request.content_length is None and len(raw) >= (request.max_content_length or len(raw) + 1):
+        raise RequestEntityTooLarge
     if not raw:
         return {}
     if not request.is_json:

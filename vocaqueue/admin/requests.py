@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
+from ..findings import details_of
 from ..job import Priority
 from ..registry import JobParams
 
@@ -100,7 +101,7 @@ def json_body() -> dict[str, Any]:
     except RecursionError:
         raise BadRequest("The JSON is nested too deeply.") from None
     except ValueError as error:
-        raise BadRequest(f"The body cannot be read as JSON: {error}.") from None
+        raise BadRequest(f"The body cannot be read as JSON: {_unreadable(error)}.") from None
     if not isinstance(read, dict):
         raise InvalidParams("The body must be a JSON object.", [Detail("", "not_an_object", "must be a JSON object")])
     if b"\\u" in raw or b"\0" in raw:
@@ -146,10 +147,7 @@ def checked(model: type[Model], body: dict[str, Any]) -> Model:
 
 def invalid(error: ValidationError) -> InvalidParams:
     """Pydantic's findings as one of our errors."""
-    details = [
-        Detail(".".join(map(str, e["loc"])), e["type"], e["msg"].removeprefix("Value error, "))
-        for e in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
+    details = details_of(error)
     return InvalidParams("; ".join(f"{d.field}: {d.message}" for d in details[:3]), details)
 
 
@@ -177,7 +175,7 @@ def form_fields(lists: Collection[str]) -> dict[str, Any]:
             except RecursionError:
                 raise BadRequest(f"The JSON of the field “{name}” is nested too deeply.") from None
             except ValueError as error:
-                raise BadRequest(f"The field “{name}” cannot be read as JSON: {error}.") from None
+                raise BadRequest(f"The field “{name}” cannot be read as JSON: {_unreadable(error)}.") from None
         elif text:
             fields[name] = text
     _check_text(fields)
@@ -259,6 +257,13 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         name = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"the field “{name}” is there twice")
     return read
+
+
+def _unreadable(error: ValueError) -> str:
+    """Why it is no JSON, without what Python's own sentences say of Python."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 from byte {error.start} on"
+    return "a number in it has too many digits" if "integer string conversion" in str(error) else str(error)
 
 
 def _no_number(name: str) -> Any:

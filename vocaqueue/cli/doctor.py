@@ -177,7 +177,9 @@ def _audit(settings: Settings) -> list[Finding]:
     audit = QueueManager(settings, load_registry(settings.job_types)).audit
     if trouble := audit.trouble():
         return [Finding("audit log", "error" if audit.is_full() else "warning", trouble)]
-    return [Finding("audit log", "ok", f"{audit.head()[0]:,} acts are stored.")]
+    waiting = audit.waiting()
+    more = f" Waiting for the relay: {waiting:,}." if waiting else ""
+    return [Finding("audit log", "ok", f"{audit.head()[0]:,} acts are stored.{more}")]
 
 
 def _address(settings: Settings) -> list[Finding]:

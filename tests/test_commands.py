@@ -256,6 +256,14 @@ def test_doctor_names_settings_and_parts(cli) -> None:
     assert states["workers for toy"] == "warning"
 
 
+def test_doctor_says_which_system_it_is_about(cli, monkeypatch) -> None:
+    """With VOCAQUEUE_URL the other commands show another system than the one that is examined."""
+    monkeypatch.setenv("VOCAQUEUE_URL", "https://queue.example.com")
+    checks = {check["part"]: check for check in json.loads(cli("doctor", "--json").stdout)["checks"]}
+    assert checks["VOCAQUEUE_URL"]["state"] == "warning"
+    assert "speak to https://queue.example.com" in checks["VOCAQUEUE_URL"]["message"]
+
+
 def test_acts_that_are_not_stored_yet_are_said(cli, monkeypatch) -> None:
     """Without a relay the audit log is empty, and says that it is not whole; a list that nothing fits says so."""
     cli("submit", "toy", "-p", 'ids=["a"]')

@@ -26,6 +26,7 @@ import pytest
         ("/jobs?sort=", "sort", "sort must be among createdAt,"),
         ("/jobs?sort=newest", "sort", "“newest” is not"),
         ("/jobs?createdAfter=yesterday", "createdAfter", "must be a time with its zone, such as 2030-01-31T09"),
+        ("/jobs?createdAfter=2030-01-31T09:00:00+09:00", "createdAfter", "in an address it is written %2B"),
         ("/jobs?finishedAfter=2030-01-31T09:00:00", "finishedAfter", "must be a time with its zone"),
         ("/jobs/x/errors?format=", "format", "'json', 'csv' or 'xlsx'"),
         ("/dead-letters?limit=0", "limit", "greater than or equal to 1"),

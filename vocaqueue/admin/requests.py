@@ -38,6 +38,8 @@ def _text(value: Any) -> Any:
     # Pydantic would take "0.5" for seconds since 1970.
     if not isinstance(value, str | datetime) or (isinstance(value, str) and "T" not in value.upper()):
         raise ValueError("a time is a text, such as 2030-01-31T09:00:00+09:00")
+    if isinstance(value, str) and re.search(r"[0-9] [0-9]{2}:?[0-9]{2}$", value):
+        raise ValueError("the + of a time's zone is missing; in an address it is written %2B")
     return value
 
 

@@ -54,6 +54,12 @@ def test_a_wrong_argument_is_422_and_named(client, path, field, said):
         ("/jobs/toy", {"ids": ["a"], "runAt": "2030-01-31T09:00:00"}, "runAt", "must be a time with its zone, such as"),
         ("/action", {"action": "stop"}, "action", "must be 'pause', 'resume', 'clean' or 'empty'"),
         ("/action", {}, "action", "must be given"),
+        (
+            "/jobs/bulk",
+            {"action": "delete", "filter": {"statuss": "x"}},
+            "filter.statuss",
+            "There is no field “statuss”; did",
+        ),
         ("/action", {"action": "clean", "options": []}, "options", "must be an object"),
     ],
 )

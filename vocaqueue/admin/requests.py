@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from difflib import get_close_matches
@@ -144,7 +144,21 @@ def checked(model: type[Model], body: dict[str, Any]) -> Model:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise _hinted(invalid(error), model) from None
+
+
+def _hinted(error: InvalidParams, model: type[JobParams]) -> InvalidParams:
+    """With the name that was probably meant for each unknown one, however deep it is."""
+    if not any(detail.code == "extra_forbidden" for detail in error.details):
+        return error
+    known = names_in(model.model_json_schema(by_alias=True))
+    details = [
+        Detail(d.field, "unknown_field", unknown_field(d.field.rpartition(".")[2], known))
+        if d.code == "extra_forbidden"
+        else d
+        for d in error.details
+    ]
+    return InvalidParams("; ".join(d.message for d in details[:3]), details)
 
 
 def invalid(error: ValidationError) -> InvalidParams:
@@ -241,6 +255,12 @@ def takes_several(field: FieldInfo) -> bool:
     """Whether it is a list."""
     annotation = field.annotation
     return any(get_origin(part) in {tuple, list} for part in (annotation, *get_args(annotation)))
+
+
+def names_in(schema: Mapping[str, Any]) -> set[str]:
+    """The field names of a model and of the models within it."""
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return {name for part in parts for name in part.get("properties", {})}
 
 
 def unknown_field(name: str, known: Iterable[str]) -> str:

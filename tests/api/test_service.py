@@ -72,6 +72,18 @@ def test_a_key_opens_and_a_wrong_one_does_not(app):
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
+def test_an_address_where_nothing_is_says_so_outside_the_base_path_too(app):
+    """
+    In sentences for whoever calls an API, not for a reader of a page.
+    """
+    client = app.test_client()
+    missing = client.get("/nothing")
+    assert (missing.status_code, missing.json["error"]["message"]) == (404, "There is nothing at this address.")
+    wrong = client.post("/healthz")
+    assert (wrong.status_code, "GET" in wrong.headers["Allow"]) == (405, True)
+    assert wrong.json["error"]["message"] == "POST is not possible here; the header Allow says what is."
+
+
 def test_a_session_of_another_system_is_none(app, settings, signed_in):
     """
     A cookie that another namespace signed with the same secret opens nothing here.

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.removal.test_archive import postgres  # noqa: F401 - a fixture
+from tests.postgres import postgres  # noqa: F401 - a fixture
 from tests.system.systems import until
 from vocaqueue import InvalidParams, KeyNotFound, KeyRefused, KeysUnavailable, QueueManager
 from vocaqueue.api_key import new_key

@@ -73,7 +73,5 @@ def test_far_down_little_is_read(ledger: Ledger) -> None:
     indexes = [ledger.keys("by_status", name) for name in ("completed", "failed")]
     for at, index in enumerate(indexes):
         ledger.client.zadd(index, {f"toy-{at}-{n}": START + 3 * n + at for n in range(4000)})
-    sent = [
-        len(ledger.ask("page_read", indexes=indexes, first=first, limit=20)) for first in (0, 100, 4000, 7900)
-    ]
+    sent = [len(ledger.ask("page_read", indexes=indexes, first=first, limit=20)) for first in (0, 100, 4000, 7900)]
     assert max(sent[2:]) <= 2 + 2 * 2 * 25, sent

@@ -139,7 +139,9 @@ class ItemIndex:
         for packed in connection.execute(select(columns.pairs).where(*which)).scalars():
             yield _unpack(packed)
 
-    def _parts_of_all(self, connection: Connection, parts: Mapping[int, int]) -> Iterator[tuple[array[int], array[int]]]:
+    def _parts_of_all(
+        self, connection: Connection, parts: Mapping[int, int]
+    ) -> Iterator[tuple[array[int], array[int]]]:
         """Of all segments, one part each, by how many bits they have."""
         from sqlalchemy import select, union_all
 

@@ -38,7 +38,8 @@ RANGES = {
     "24h": Range("minute", MINUTE_MS, HOUR_MS, 1440),
     "7d": Range("quarter", 15 * MINUTE_MS, DAY_MS, 672),
 }
-KEPT_MS = {"minute": 26 * HOUR_MS, "quarter": 9 * DAY_MS}  #: hashes in a process's memory; as long as the ledger has them
+#: How long a process remembers hashes: as long as the ledger has them.
+KEPT_MS = {"minute": 26 * HOUR_MS, "quarter": 9 * DAY_MS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,9 +65,7 @@ def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _hold(
-    ledger: Ledger, name: str, counts: dict[str, int], everything: dict[str, int], patience_s: float
-) -> None:
+def _hold(ledger: Ledger, name: str, counts: dict[str, int], everything: dict[str, int], patience_s: float) -> None:
     """Move what stands still from `waiting` and `active` to `paused`; jobs that still have a chunk in hand stay."""
 
     def read_leases() -> Any:

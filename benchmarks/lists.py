@@ -35,6 +35,7 @@ JOBS, ARCHIVED, SECONDS = (
     int(os.environ.get(name, value)) for name, value in (("JOBS", 1_000_000), ("ARCHIVED", 200_000), ("SECONDS", 20))
 )
 RATE = 50  #: requests a second
+IDLE_MOST_S = 3.0  #: then a client connects anew; the service closes what is idle for five seconds
 PORT = 4711
 KEY = "the-key-of-the-bench"
 WORDS = ("사과", "학교생활", "여행", "단어장", "초급", "mountain", "illustrate", "vocabulary", "teacher", "watercolor")
@@ -162,7 +163,10 @@ def _run(makes: Sequence[Callable[[], str]], rate: int) -> list[float]:
                 at, path = next(due, (None, ""))
             if at is None:
                 return
-            time.sleep(max(0.0, began + at - time.perf_counter()))
+            if (wait_s := began + at - time.perf_counter()) > 0:
+                time.sleep(wait_s)
+                if wait_s > IDLE_MOST_S:
+                    connection.close()
             connection.request("GET", "/api/admin/queue" + path, headers={"Authorization": f"Bearer {KEY}"})
             answer = connection.getresponse()
             body = answer.read()

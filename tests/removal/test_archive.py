@@ -173,3 +173,27 @@ def test_the_same_on_postgresql(postgres):
     bin_.forget("act", ["p0", "p1", "p2"])
     assert bin_.holds(["p0", "p3"]) == {"p3"}
     archive.close()
+
+
+def test_connections_to_a_file_stay_open_until_it_is_another_one(tmp_path):
+    """
+    Two questions share a connection; after the file was replaced the next one asks the new file.
+    """
+    path = tmp_path / "archive.db"
+    archive = Archive(f"sqlite:///{path}")
+    Bin(archive, "ns").put([entry("old")])
+
+    def connection_now():
+        with archive.reading() as connection:
+            return connection.connection.dbapi_connection
+
+    first = connection_now()
+    assert connection_now() is first
+    Bin(Archive(f"sqlite:///{tmp_path}/other.db"), "ns").put([entry("new")])
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+    (tmp_path / "other.db").rename(path)
+    if (tmp_path / "other.db-wal").exists():
+        (tmp_path / "other.db-wal").rename(tmp_path / "archive.db-wal")
+    assert archive_jobs(archive) == {"new"}
+    assert connection_now() is not first

@@ -249,6 +249,19 @@ class Life:
         assert len(errors) == 1
         self.client.steps += 1
         self.names += ["job_items", "job_failures"]
+        indexes = [self.ledger.keys("by_status", status) for status in ("failed", "completed")]
+        total, skip, newest, *_ = self.ledger.ask("page_read", indexes=indexes, first=0, limit=1)
+        assert (skip, newest) == (0, b"k")
+        self.client.steps += 1
+        hour = self.ledger.keys("minute", self.now - self.now % 3_600_000)
+        number = self.now % 3_600_000 // 60_000
+        counted = self.ledger.ask("counts_read", hash=hour, number=number, types=["toy"], what=["created"])
+        assert int(counted[1][0]) >= total
+        self.client.steps += 1
+        stats = self.ledger.ask("stats_read", types=["toy"], statuses=["failed"], most=1)
+        assert stats[1][0] >= stats[2][0][8] >= 1
+        self.client.steps += 1
+        self.names += ["page_read", "counts_read", "stats_read"]
         assert self.step("job_retry", id="k", token="rk", picked=True, blob=b"\x40").data["items"] == 1
 
     def end(self) -> dict[str, Any]:

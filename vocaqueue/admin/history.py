@@ -9,7 +9,7 @@ from pydantic import Field
 
 from .answers import Answer, Moment
 from .guard import GuardedBlueprint
-from .payloads import ok
+from .payloads import ok_json
 from .requests import Query
 
 if TYPE_CHECKING:
@@ -63,4 +63,4 @@ def add_routes(blueprint: GuardedBlueprint, queue: QueueManager) -> None:
     @blueprint.get("/history", role="viewer", query=HistoryQuery, answer=History)
     def history(query: HistoryQuery) -> Response:
         """Counts of what happened, for charts."""
-        return ok(queue.history(query.range))
+        return ok_json(queue.history_json(query.range))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 5.0  #: how long a writer of SQLite waits for another one
 CONNECT_S = 5
+POOLED = 5  #: connections that stay open; ten more may come and go
 MIGRATION_LOCK = 7_262_025  #: PostgreSQL's advisory lock; any number that is always the same
 
 
@@ -81,7 +82,7 @@ class Archive:
 
 
 def _make_engine(url: str) -> Engine:
-    from sqlalchemy import NullPool, create_engine, event
+    from sqlalchemy import NullPool, QueuePool, create_engine, event
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
@@ -92,7 +93,10 @@ def _make_engine(url: str) -> Engine:
         parsed = make_url(url)
         backend = parsed.get_backend_name()
         if backend == "sqlite":
-            made = create_engine(parsed, poolclass=NullPool)
+            # Opening a file and closing it as the last one takes longer than most questions do.
+            is_file = parsed.database not in (None, "", ":memory:")
+            pool = {"pool_size": POOLED, "pool_timeout": CONNECT_S} if is_file else {}
+            made = create_engine(parsed, poolclass=QueuePool if is_file else NullPool, **pool)
         else:
             made = create_engine(parsed, pool_pre_ping=True, pool_timeout=CONNECT_S)
     except (ArgumentError, NoSuchModuleError) as error:
@@ -106,9 +110,33 @@ def _make_engine(url: str) -> Engine:
     if backend == "sqlite":
         event.listen(made, "connect", _prepare_sqlite)
         event.listen(made, "begin", _begin_sqlite)
+        _watch_file(made, str(Path(parsed.database or "").absolute()))
     elif backend != "postgresql":
         raise BadSettings("DATABASE_URL must be of SQLite or PostgreSQL.")
     return made
+
+
+def _watch_file(engine: Engine, path: str) -> None:
+    """Let the pool open connections anew where the file was removed or replaced meanwhile."""
+    from sqlalchemy import event
+    from sqlalchemy.exc import DisconnectionError
+
+    def which() -> tuple[int, int] | None:
+        try:
+            found = os.stat(path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def opened(_connection: Any, record: Any) -> None:
+        record.info["file"] = which()
+
+    def taken(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != which():
+            raise DisconnectionError("the file of the database is another one now")
+
+    event.listen(engine, "connect", opened)
+    event.listen(engine, "checkout", taken)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

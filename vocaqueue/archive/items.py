@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -59,12 +59,11 @@ class ItemIndex:
         wanted, sizes = hash_of(item_id), segment_table.c
         all_bits = connection.execute(select(sizes.bits).where(sizes.namespace == self.namespace).distinct()).scalars()
         found: set[int] = set()
-        for bits in sorted(all_bits):
-            for hashes, numbers in self._parts(connection, bits, wanted >> (64 - bits)):
-                place = bisect_left(hashes, wanted)
-                while place < len(hashes) and hashes[place] == wanted:
-                    found.add(numbers[place])
-                    place += 1
+        for hashes, numbers in self._parts_of_all(connection, {bits: wanted >> (64 - bits) for bits in all_bits}):
+            place = bisect_left(hashes, wanted)
+            while place < len(hashes) and hashes[place] == wanted:
+                found.add(numbers[place])
+                place += 1
         return sorted(found)
 
     def merge(self, connection: Connection) -> int:
@@ -138,6 +137,22 @@ class ItemIndex:
         which += [columns.part == first] if last is None else [columns.part.between(first, last)]
         which += [columns.segment.in_(segments)] if segments else []
         for packed in connection.execute(select(columns.pairs).where(*which)).scalars():
+            yield _unpack(packed)
+
+    def _parts_of_all(
+        self, connection: Connection, parts: Mapping[int, int]
+    ) -> Iterator[tuple[array[int], array[int]]]:
+        """Of all segments, one part each, by how many bits they have."""
+        from sqlalchemy import select, union_all
+
+        from .history import item_table
+
+        columns = item_table.c
+        asked = [
+            select(columns.pairs).where(columns.namespace == self.namespace, columns.bits == bits, columns.part == part)
+            for bits, part in parts.items()
+        ]
+        for packed in connection.execute(union_all(*asked)).scalars() if asked else ():
             yield _unpack(packed)
 
     def _new_segment(self, connection: Connection, bits: int, first_nr: int, last_nr: int) -> int:

@@ -13,6 +13,7 @@ from ..files import FileStore
 from ..registry import JobType, Registry
 from ..secrets import SecretBox
 from ..settings import Settings, secret_key
+from ..store.counts import CountHistory
 from ..store.events import EventLog
 from ..store.jobs import Jobs
 from ..store.ledger import Answer, Ledger
@@ -38,6 +39,7 @@ class QueueBase:
         self.files = FileStore.from_url(settings.storage_url)
         self.secrets = SecretBox(secret_key)
         self._jobs = Jobs(self.ledger, patience_s)
+        self._counts = CountHistory(self.ledger, patience_s)
         self._office = TicketOffice(create_celery_app(settings, self.job_types), settings)
         self._archive = Archive(settings.database_url)
         self._removal = Removal(

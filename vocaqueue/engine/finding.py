@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from ..archive.search import Found, JobSearch, Search
 from ..errors import Detail, HistoryUnavailable, InvalidParams
+from ..flights import Flights
 from ..job import NEWEST_FIRST, SORTS, JobRecord, JobStatus, Priority
 from ..store.job_changes import JobChanges
 from ..store.jobs import JobPage
@@ -17,8 +21,18 @@ from .job_history import FOLLOW, Position, cursors
 BEHIND_MOST_S = 60.0  #: a history that is further behind is not asked: what it does not know would seem not to exist
 
 
+#: Questions to the archive at one time; with more than there are processors each of them only takes longer.
+AT_ONCE = max(2, os.cpu_count() or 1)
+WAIT_MOST_S = 10.0  #: for a place among these
+
+
 class Finding(QueueBase):
     """How a QueueManager lists jobs."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._flights: Flights[tuple[Position, Found]] = Flights()
+        self._places = threading.BoundedSemaphore(AT_ONCE)
 
     def jobs(
         self,
@@ -57,7 +71,7 @@ class Finding(QueueBase):
             self.job_types.get(name)
         wanted = [JobStatus(status) for status in statuses]
         search = JobSearch(
-            types=types,
+            types=tuple(types),
             priorities=_numbers(priorities),
             created_by=created_by,
             text=q if q and q.strip() else None,
@@ -69,14 +83,23 @@ class Finding(QueueBase):
             finished_before_ms=_ms("finishedBefore", finished_before),
             sort=_known(sort),
         )
-        if search == JobSearch(types=types):
+        if search == JobSearch(types=tuple(types)):
             return self._jobs.page(types=types, statuses=wanted, page=page, limit=limit)
         gates = self._jobs.gates()
         if wanted:
-            search = replace(search, statuses=self._jobs.seen_as(wanted, types, gates))
-        position, found = self.aside(self._ask_history, search, page, limit)
+            search = replace(search, statuses=tuple(self._jobs.seen_as(wanted, types, gates)))
+        position, found = self._flights.share((search, page, limit), lambda: self._find(search, page, limit))
         self._check(position)
         return JobPage(self._jobs.listed(found.ids, gates, _fits(search)), page, limit, found.total)
+
+    def _find(self, search: JobSearch, page: int, limit: int) -> tuple[Position, Found]:
+        if not self._places.acquire(timeout=WAIT_MOST_S):
+            raise HistoryUnavailable("too many lists are being looked for; ask again")
+        try:
+            found: tuple[Position, Found] = self.aside(self._ask_history, search, page, limit)
+        finally:
+            self._places.release()
+        return found
 
     def _ask_history(self, search: JobSearch, page: int, limit: int) -> tuple[Position, Found]:
         namespace = self.settings.namespace

@@ -32,7 +32,7 @@ class QueueLimits:
         By type: `rate`, `rateLeft` (calls that may start in the window that begins now), `ratePerSecond` (after what a
         provider's refusals taught), `shutUntil`, `account`, `runningChunks`, `maxRunningChunks`.
         """
-        self._declare()
+        self.declare()
         found = read_types(self.queue.ledger, self.queue.job_types.names, self.queue.patience_s)
         return {name: limits.as_dict() for name, limits in found.items()}
 
@@ -42,7 +42,7 @@ class QueueLimits:
         for job_type in self.queue.job_types:
             if job_type.limits.account:
                 types.setdefault(job_type.limits.account, []).append(job_type.name)
-        self._declare()
+        self.declare()
         cells = read_accounts(self.queue.ledger, types, self.queue.patience_s)
         held = self.queue.gates().names
         return {
@@ -65,7 +65,7 @@ class QueueLimits:
             InvalidParams: The cap makes no sense.
         """
         name = self.queue.job_types.get(type_name).name
-        self._declare()
+        self.declare()
         if max_running_chunks not in (KEEP, None) and max_running_chunks not in range(1, MOST_CHUNKS + 1):
             message = f"maxRunningChunks must be between 1 and {MOST_CHUNKS}, or null for no limit"
             raise InvalidParams(message + ".", [Detail("maxRunningChunks", "out_of_range", message)])
@@ -93,7 +93,7 @@ class QueueLimits:
             self.queue.act("gate_set", token=uuid4().hex, gate=f"account:{account}", shut=held)
         return self.accounts()[account]
 
-    def _declare(self) -> None:
+    def declare(self) -> None:
         """Types that never ran are known to the ledger from now on."""
         if not self._declared:
             types = [[job_type.name, job_type.declared_limits] for job_type in self.queue.job_types]

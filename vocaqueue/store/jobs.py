@@ -15,6 +15,7 @@ from .gates import Gates, ask, read, read_answers
 from .items import read_ids
 from .ledger import Ledger
 from .schema import JOB_DEFAULTS
+from .stats import read_stats
 from .waiting import explain
 
 ERRORS_SHOWN = 100
@@ -76,7 +77,7 @@ class Jobs:
         why: bool = True,
     ) -> JobPage:
         """
-        Newest first. Several types or statuses are merged from the heads of their indexes, never scanned.
+        Newest first. Several types or statuses are merged from the parts of their indexes where the page is.
 
         Args:
             why: Say of each job that stands still what it waits for, which takes further trips.
@@ -85,23 +86,30 @@ class Jobs:
         indexes = self._indexes(types, statuses, gates)
         if not indexes:
             return JobPage([], page, limit, 0)
-        first, last = (page - 1) * limit, page * limit - 1
+        total, chosen = self._one(indexes[0], page, limit) if len(indexes) == 1 else self._merged(indexes, page, limit)
+        records = self._records((job_id.decode() for job_id in chosen), gates)
+        return JobPage(explain(self.ledger, records, self.patience_s) if why else records, page, limit, total)
+
+    def _one(self, index: str, page: int, limit: int) -> tuple[int, list[bytes]]:
+        """Entries of the index, and ids of the page."""
 
         def read_ids() -> Any:
             pipe = self.client.pipeline(transaction=True)
-            for index in indexes:
-                pipe.zcard(index)
-                # One index gives just the page; of several, each may hold all that comes before it.
-                pipe.zrange(index, first if len(indexes) == 1 else 0, last, desc=True, withscores=True)
+            pipe.zcard(index)
+            pipe.zrange(index, (page - 1) * limit, page * limit - 1, desc=True)
             return pipe.execute()
 
-        found = self.ledger.patiently(read_ids, self.patience_s)
-        total = sum(found[0::2])
-        heads = [(score, job_id) for head in found[1::2] for job_id, score in head]
-        heads.sort(reverse=True)
-        chosen = heads if len(indexes) == 1 else heads[first : last + 1]
-        records = self._records((job_id.decode() for _, job_id in chosen), gates)
-        return JobPage(explain(self.ledger, records, self.patience_s) if why else records, page, limit, total)
+        total, chosen = self.ledger.patiently(read_ids, self.patience_s)
+        return total, chosen
+
+    def _merged(self, indexes: Sequence[str], page: int, limit: int) -> tuple[int, list[bytes]]:
+        """The same of several indexes, as if they were one."""
+        first = (page - 1) * limit
+        total, skip, *found = self.ledger.ask(
+            "page_read", patience_s=self.patience_s, indexes=indexes, first=first, limit=limit
+        )
+        entries = sorted(zip(map(float, found[1::2]), found[::2], strict=True), reverse=True)
+        return total, [job_id for _, job_id in entries[skip : skip + limit]]
 
     def listed(self, job_ids: Sequence[str], gates: Gates, fits: Callable[[JobRecord], bool]) -> list[JobRecord]:
         """
@@ -128,50 +136,12 @@ class Jobs:
         Returns:
             {"all": {status: n}, "types": {type: {status: n, "total": n, "items_left": n}}, "gates": Gates}
         """
-        names = list(types)
-
-        def read_all() -> Any:
-            pipe = self.client.pipeline(transaction=True)
-            for status in JobStatus:
-                pipe.zcard(self.keys("by_status", status.value))
-            for name in names:
-                pipe.zcard(self.keys("by_type", name))
-                pipe.hget(self.keys("items_left"), name)
-                for status in JobStatus:
-                    pipe.zcard(self.keys("by_type_status", name, status.value))
-            ask(pipe, self.ledger)
-            return pipe.execute()
-
-        *found, names_held, reasons = self.ledger.patiently(read_all, self.patience_s)
-        answers, gates = iter(found), read_answers(self.ledger, names_held, reasons, patience_s=self.patience_s)
-        everything = {status.value: next(answers) for status in JobStatus}
-        by_type: dict[str, dict[str, int]] = {}
-        for name in names:
-            total, left = next(answers), int(next(answers) or 0)
-            counts = {s.value: next(answers) for s in JobStatus}
-            if gates.is_shut(name):
-                self._hold(name, counts, everything)
-            by_type[name] = {"total": total, "items_left": left} | counts
-        return {"all": everything, "types": by_type, "gates": gates}
-
-    def _hold(self, name: str, counts: dict[str, int], everything: dict[str, int]) -> None:
-        """Move what stands still from `waiting` and `active` to `paused`; jobs that still have a chunk in hand stay."""
-
-        def read_leases() -> Any:
-            tokens = self.client.zrange(self.keys("type_leases", name), 0, -1)
-            pipe = self.client.pipeline(transaction=False)
-            for token in tokens:
-                pipe.hmget(self.keys("lease", token.decode()), "job", "left")
-            return pipe.execute()
-
-        leases = self.ledger.patiently(read_leases, self.patience_s)
-        in_hand = {job for job, left in leases if job and int(left)}
-        active = min(len(in_hand), counts["active"])
-        for before, after in (("waiting", 0), ("active", active)):
-            moved = counts[before] - after
-            for shown in (counts, everything):
-                shown[before] -= moved
-                shown["paused"] += moved
+        stats = read_stats(self.ledger, types, patience_s=self.patience_s)
+        by_type = {
+            name: {"total": of_type.total, "items_left": of_type.items_left} | of_type.counts
+            for name, of_type in stats.types.items()
+        }
+        return {"all": stats.counts, "types": by_type, "gates": stats.gates}
 
     def _indexes(self, types: Sequence[str], statuses: Sequence[JobStatus], gates: Gates) -> list[str]:
         if statuses and gates:

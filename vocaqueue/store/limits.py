@@ -95,15 +95,34 @@ def read_types(ledger: Ledger, names: Iterable[str], patience_s: float) -> dict[
     limits = {}
     for at, name in enumerate(types):
         (account, cap), running, raw = found[3 * at : 3 * at + 3]
-        account = account.decode() if account else None
-        limits[name] = TypeLimits(
-            cell=_cell(raw, now),
-            account=account,
-            account_cell=accounts.get(account or ""),
-            running=int(running),
-            cap=int(cap) if cap else None,
-        )
+        limits[name] = _limits(account, cap, running, _cell(raw, now), accounts)
     return limits
+
+
+def limits_of(
+    account: bytes | None,
+    cap: bytes | None,
+    running: int,
+    cell: Mapping[bytes, bytes],
+    account_cell: Mapping[bytes, bytes],
+    now_ms: int,
+) -> TypeLimits:
+    """The limits of a type, of what the ledger has of it."""
+    accounts = {account.decode(): _cell(account_cell, now_ms)} if account else {}
+    return _limits(account, cap, running, _cell(cell, now_ms), accounts)
+
+
+def _limits(
+    account: bytes | None, cap: bytes | None, running: int, cell: Cell, accounts: Mapping[str, Cell]
+) -> TypeLimits:
+    name = account.decode() if account else None
+    return TypeLimits(
+        cell=cell,
+        account=name,
+        account_cell=accounts.get(name or ""),
+        running=int(running),
+        cap=int(cap) if cap else None,
+    )
 
 
 def read_accounts(ledger: Ledger, names: Iterable[str], patience_s: float) -> dict[str, Cell]:

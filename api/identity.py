@@ -13,7 +13,6 @@ from flask import Request, request, session
 from werkzeug.exceptions import TooManyRequests
 
 from vocaqueue import Actor, KeyRefused, QueueManager, StoreUnavailable, acting
-from vocaqueue.actor import current
 from vocaqueue.admin import Identity
 from vocaqueue.admin.guard import ROLES
 from vocaqueue.settings import SHORT_SECRET
@@ -129,7 +128,8 @@ class Gate:
     def sign_out(self) -> None:
         """End this browser's session, and every copy of its cookie. Raises StoreUnavailable: it goes on."""
         if session_id := self._session_id():
-            self._audit.note("session.end", kind="session", target=current().id)
+            if says := self.sessions.get(session_id):
+                self._audit.note("session.end", kind="session", target=says["id"])
             self.sessions.end(session_id)
         session.clear()
 

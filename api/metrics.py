@@ -14,11 +14,13 @@ from prometheus_client.registry import Collector
 from vocaqueue import QueueManager
 from vocaqueue.admin import AdminBlueprint, Authorize, GuardedBlueprint
 from vocaqueue.admin.answers import media
+from vocaqueue.admin.operation import CHANGES
 from vocaqueue.engine.health import WORKER_SILENT_S
 from vocaqueue.job import JobStatus
 from vocaqueue.store.processes import read_processes
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+METHODS = frozenset({"GET", "HEAD", "OPTIONS", *CHANGES})
 
 
 class System(Collector):
@@ -85,9 +87,10 @@ def create_blueprint(app: Flask, queue: QueueManager, admin: AdminBlueprint, aut
     def end(response: Response) -> Response:
         began = g.get("vocaqueue_began")
         if began is not None and "/wait" not in request.path:  # how long that takes is the caller's wish
-            # Not the path: whoever asks for nonsense must not make a new row with each call.
+            # Not the path, nor any method: whoever asks for nonsense must not make a new row with each call.
             route = request.url_rule.rule if request.url_rule else "none"
-            taken.labels(request.method, route, response.status_code).observe(time.perf_counter() - began)
+            method = request.method if request.method in METHODS else "other"
+            taken.labels(method, route, response.status_code).observe(time.perf_counter() - began)
         return response
 
     blueprint = GuardedBlueprint("metrics", __name__, authorize=authorize)

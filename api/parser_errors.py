@@ -29,6 +29,8 @@ def _write_error(sock: Any, status: int, reason: str, message: str) -> None:
     """
     from gunicorn import util
 
+    if message.startswith("Invalid Request Line"):  # it quotes the bytes as Latin-1, which nobody wrote
+        message = "the first line is none; in an address all but ASCII is written with percent signs"
     said = f"{HTTPStatus(status).phrase}: {message}" if message else HTTPStatus(status).phrase
     error = {"code": CODES.get(status, "malformed" if status < 500 else "internal_error"), "message": f"{said}."}
     body = json.dumps({"success": False, "error": error | {"details": []}}).encode()

@@ -11,12 +11,13 @@ from pydantic import Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 
-from vocaqueue import Detail, FileStore, InvalidParams
+from vocaqueue import FileStore, InvalidParams
 from vocaqueue.admin import Authorize, GuardedBlueprint
 from vocaqueue.admin.answers import Answer, Moment, PageOf, media
 from vocaqueue.admin.page import CACHED
 from vocaqueue.admin.payloads import StoreAway, ok, on_our_error
 from vocaqueue.admin.requests import Paged, Query
+from vocaqueue.findings import details_of
 from workers.job_types import WordFilter
 from workers.words import images, payloads
 
@@ -143,5 +144,5 @@ def _filter(query: WordsQuery) -> WordFilter:
     try:
         return WordFilter.model_validate(query.model_dump(exclude_none=True, exclude={"page", "limit"}))
     except ValidationError as error:
-        details = [Detail(".".join(map(str, e["loc"])), e["type"], e["msg"]) for e in error.errors(include_url=False)]
+        details = details_of(error)
         raise InvalidParams("; ".join(f"{d.field}: {d.message}" for d in details), details) from None

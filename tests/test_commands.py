@@ -256,6 +256,28 @@ def test_doctor_names_settings_and_parts(cli) -> None:
     assert states["workers for toy"] == "warning"
 
 
+def test_doctor_says_which_system_it_is_about(cli, monkeypatch) -> None:
+    """With VOCAQUEUE_URL the other commands show another system than the one that is examined."""
+    monkeypatch.setenv("VOCAQUEUE_URL", "https://queue.example.com")
+    checks = {check["part"]: check for check in json.loads(cli("doctor", "--json").stdout)["checks"]}
+    assert checks["VOCAQUEUE_URL"]["state"] == "warning"
+    assert "speak to https://queue.example.com" in checks["VOCAQUEUE_URL"]["message"]
+
+
+def test_acts_that_are_not_stored_yet_are_said(cli, monkeypatch) -> None:
+    """Without a relay the audit log is empty, and says that it is not whole; a list that nothing fits says so."""
+    cli("submit", "toy", "-p", 'ids=["a"]')
+    shown = cli("audit")
+    assert "No act is stored that fits." in shown.stdout
+    assert "not stored yet, and so not listed: 1. The relay does that" in shown.stderr
+    assert json.loads(cli("audit", "--json").stdout)["total"] == 0
+    checks = {check["part"]: check["message"] for check in json.loads(cli("doctor", "--json").stdout)["checks"]}
+    assert checks["audit log"] == "0 acts are stored. Waiting for the relay: 1."
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    away = cli("audit")
+    assert (away.exit_code, "not stored yet" in away.stderr) == (0, False)
+
+
 def test_jobs_are_removed_and_brought_back(cli) -> None:
     """Cancelled, deleted, restored, cleaned; waiting ones emptied; several at once in bulk."""
     first, second, third = (cli("submit", "noop", "-p", "total=1").stdout.strip() for _ in range(3))

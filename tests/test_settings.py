@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from vocaqueue import BadSettings, Settings
+from vocaqueue.settings import read_or_make_secret
 
 
 def test_without_anything_the_embedded_server_is_meant(tmp_path, monkeypatch) -> None:
@@ -72,3 +75,34 @@ def test_origins_are_a_list(tmp_path, monkeypatch) -> None:
         "https://a.example", "http://localhost:3000", "https://b.example:8443", "http://[::1]:3000",
     )  # fmt: skip
     assert Settings.from_env({"VOCAQUEUE_CORS_ORIGINS": ""}).cors_origins == ()
+
+
+@pytest.mark.parametrize("blank", [" ", "\t ", "\n"])
+def test_a_blank_secret_ends_the_start(blank, tmp_path, monkeypatch) -> None:
+    """A blank admin key would be that of whoever shows none, be it set so or left in the file by a crash."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadSettings, match="VOCAQUEUE_ADMIN_KEY is blank"):
+        read_or_make_secret("admin.key", "VOCAQUEUE_ADMIN_KEY", {"VOCAQUEUE_ADMIN_KEY": blank})
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "admin.key").write_text(blank)
+    with pytest.raises(BadSettings, match=r"var/admin\.key is empty"):
+        read_or_make_secret("admin.key", "VOCAQUEUE_ADMIN_KEY", {})
+
+
+def test_a_secret_is_kept_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
+    """Killed while it is written, no half or empty file is left; two at once get one and the same."""
+    monkeypatch.chdir(tmp_path)
+
+    def killed(_descriptor: int) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            read_or_make_secret("admin.key", "VOCAQUEUE_ADMIN_KEY", {})
+    assert not (tmp_path / "var" / "admin.key").exists()
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: read_or_make_secret("admin.key", "VOCAQUEUE_ADMIN_KEY", {}), range(8)))
+    assert len(made) == 1
+    assert [path.name for path in (tmp_path / "var").iterdir()] == ["admin.key"]
+    assert (tmp_path / "var" / "admin.key").stat().st_mode & 0o777 == 0o600

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -144,26 +145,45 @@ def embedded_socket() -> Path:
 
 
 def read_or_make_secret(name: str, environ_name: str, environ: Mapping[str, str] | None = None) -> str:
-    """A secret from the environment, or one that is made once and kept under `var/` with mode 0600."""
+    """
+    A secret from the environment, or one that is made once and kept under `var/` with mode 0600.
+
+    Raises:
+        BadSettings: It cannot be kept; or it is blank, and whoever shows no key at all would have the right one.
+    """
     env, _ = _with_dotenv(os.environ if environ is None else environ)
     if given := env.get(environ_name):
-        return given
+        return _not_blank(given, f"{environ_name} is blank; set a random text, or leave it out, and one is made.")
     path = VAR / name
+    if not path.exists():
+        try:
+            _make_secret(path)
+        except OSError as error:
+            raise BadSettings(
+                f"Cannot write {path} ({error.strerror}). Make the folder writable, or set {environ_name}."
+            ) from error
+    return _not_blank(path.read_text().strip(), f"{path} is empty; delete it, and a new one is made.")
+
+
+def _make_secret(path: Path) -> None:
+    """The file is there with all its text or not at all, whoever reads it meanwhile and wherever this is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        pass
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
             out.write(secrets.token_urlsafe(32) + "\n")
-    except FileExistsError:  # another process was quicker
-        pass
-    except OSError as error:
-        raise BadSettings(
-            f"Cannot write {path} ({error.strerror}). Make the folder writable, or set {environ_name}."
-        ) from error
-    return path.read_text().strip()
+            out.flush()
+            os.fsync(out.fileno())
+        with suppress(FileExistsError):  # another process was quicker
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _not_blank(secret: str, otherwise: str) -> str:
+    if not secret.strip():
+        raise BadSettings(otherwise)
+    return secret
 
 
 def secret_key() -> str:

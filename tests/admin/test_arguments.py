@@ -23,7 +23,11 @@ import pytest
         ("/jobs/x/wait?timeout=301", "timeout", "less than or equal to 300"),
         ("/jobs/x/errors?format=pdf", "format", "'json', 'csv' or 'xlsx'"),
         ("/jobs?page=", "page", "must be a whole number"),
-        ("/jobs?sort=", "sort", "should match pattern"),
+        ("/jobs?sort=", "sort", "sort must be among createdAt,"),
+        ("/jobs?sort=newest", "sort", "“newest” is not"),
+        ("/jobs?createdAfter=yesterday", "createdAfter", "must be a time with its zone, such as 2030-01-31T09"),
+        ("/jobs?createdAfter=2030-01-31T09:00:00+09:00", "createdAfter", "in an address it is written %2B"),
+        ("/jobs?finishedAfter=2030-01-31T09:00:00", "finishedAfter", "must be a time with its zone"),
         ("/jobs/x/errors?format=", "format", "'json', 'csv' or 'xlsx'"),
         ("/dead-letters?limit=0", "limit", "greater than or equal to 1"),
     ],
@@ -36,6 +40,53 @@ def test_a_wrong_argument_is_422_and_named(client, path, field, said):
     details = answer.json["error"]["details"]
     assert (answer.status_code, details[0]["field"]) == (422, field)
     assert said in details[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "said"),
+    [
+        ("/jobs/toy", {"ids": "a"}, "ids", "must be a list"),
+        ("/jobs/toy", {"ids": [1]}, "ids.0", "must be a text"),
+        ("/jobs/toy", {"ids": ["a"], "labels": ["x"] * 21}, "labels", "must have at most 20 items, not 21"),
+        ("/jobs/toy", {"ids": ["a"], "name": "x" * 201}, "name", "must have at most 200 characters"),
+        ("/jobs/toy", {"ids": ["a"], "delay": "soon"}, "delay", "must be a number"),
+        ("/jobs/toy", {"ids": ["a"], "unique": "perhaps"}, "unique", "must be true or false"),
+        ("/jobs/toy", {"ids": ["a"], "runAt": "2030-01-31T09:00:00"}, "runAt", "must be a time with its zone, such as"),
+        ("/action", {"action": "stop"}, "action", "must be 'pause', 'resume', 'clean' or 'empty'"),
+        ("/action", {}, "action", "must be given"),
+        (
+            "/jobs/bulk",
+            {"action": "delete", "filter": {"statuss": "x"}},
+            "filter.statuss",
+            "There is no field “statuss”; did",
+        ),
+        ("/action", {"action": "clean", "options": []}, "options", "must be an object"),
+    ],
+)
+def test_a_wrong_field_is_said_in_words_of_the_request(client, path, body, field, said):
+    """
+    Whoever sends JSON has lists, texts and objects; what Python makes of them is not their affair.
+    """
+    answer = client.post(path, body)
+    detail = answer.json["error"]["details"][0]
+    assert (answer.status_code, detail["field"]) == (422, field)
+    assert detail["message"].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"a": "\xff"}', "it is not UTF-8 from byte 7 on."),
+        (b'{"a": ' + b"9" * 5000 + b"}", "a number in it has too many digits."),
+        (b'{"a": NaN}', "NaN is no JSON."),
+    ],
+)
+def test_why_a_body_is_no_json_is_said_without_python(client, body, said):
+    """
+    The sentence ends with the reason, not with the name of a Python function.
+    """
+    answer = client.call("POST", "/action", data=body, content_type="application/json")
+    assert answer.json["error"]["message"] == f"The body cannot be read as JSON: {said}"
 
 
 @pytest.mark.parametrize("given", ["0.5", "1e3", "1900000000", "2030-01-31", "-1", ""])

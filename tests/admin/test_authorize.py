@@ -11,9 +11,11 @@ from flask import Flask, Response, g, redirect
 from werkzeug.exceptions import Forbidden, HTTPException, Unauthorized
 
 from tests.admin.conftest import BASE, Client, Events
+from tests.toys import Toy
 from vocaqueue import KeyRefused, QueueManager, StoreUnavailable
 from vocaqueue.admin import Identity, create_admin_blueprint, watch
 from vocaqueue.admin.watch import AccessEnded
+from vocaqueue.engine.audit import AuditPass
 
 
 @pytest.fixture
@@ -205,6 +207,22 @@ def test_a_download_breaks_off_rather_than_looking_whole(monkeypatch):
     assert next(parts) == "a"
     with pytest.raises(AccessEnded):
         next(parts)
+
+
+def test_a_download_breaks_off_when_its_reader_has_a_lower_role(host, doorman, queue, monkeypatch):
+    """
+    An admin's file is not for the operator whom its reader became while it was sent.
+    """
+    monkeypatch.setattr(watch, "LOOK_EVERY_S", 0.0)
+    queue.add(Toy(ids=["a"]))
+    AuditPass(queue.ledger, queue.audit.log)()
+    doorman.answer = Identity("a", "A", "admin")
+    client = host(doorman, doorman.set_up)
+    assert b"job.submit" in client.get("/audit?format=csv").data
+    answer = client.get("/audit?format=csv")
+    doorman.answer = Identity("a", "A", "operator")
+    with pytest.raises(AccessEnded):
+        b"".join(answer.response)
 
 
 def test_a_host_that_redirects_in_its_hook_ends_the_stream(host, monkeypatch):

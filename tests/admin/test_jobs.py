@@ -282,6 +282,26 @@ def test_bodies_have_limits(client):
     assert client.get(f"/jobs/{job_id}").headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize(("path", "most"), [("/action", 1024**2), ("/jobs/toy", 64 * 1024**2)])
+def test_a_body_in_chunks_has_the_same_limit(client, queue, path, most):
+    """
+    What comes without a length is 413 beyond the limit too, even where the part before it is whole JSON.
+    """
+    whole = json.dumps({"action": "pause"} if path == "/action" else {"ids": ["a"]}).encode()
+    for body, status in ((whole.ljust(most - 1), {200, 201}), (whole.ljust(most + 1), {413})):
+        queue.resume_all()
+        answer = client.call(
+            "POST",
+            path,
+            input_stream=io.BytesIO(body),
+            headers={"Transfer-Encoding": "chunked"},
+            content_type="application/json",
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+        assert answer.status_code in status, len(body)
+    assert not queue.stats()["isPaused"]
+
+
 def test_a_million_ids_are_taken_at_once(client):
     """
     The largest job is accepted in one request, and answers with its count.

@@ -83,6 +83,11 @@ def test_only_a_trusted_proxy_says_that_it_is_tls(app, settings):
         f"{BASE}/action", json={"action": "pause"}, headers=change | {"Cookie": f"{cookie.key}={cookie.value}"}
     )
     assert made.status_code == 200, "the origin is compared with what the browser sees"
+    evil = change | {"Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"}
+    refused = client.post(
+        f"{BASE}/action", json={"action": "pause"}, headers=evil | {"Cookie": f"{cookie.key}={cookie.value}"}
+    )
+    assert refused.status_code == 403
     behind.extensions["vocaqueue"].queue.close()
 
 

@@ -46,3 +46,21 @@ def test_keys_and_sessions_are_written_down(app: Flask) -> None:
     assert KEY not in str(found)
     assert made["key"] not in str(found)
     assert queue.audit.verify().broken is None
+
+
+def test_whose_session_ended_is_said(app: Flask) -> None:
+    """
+    Whoever signs in over somebody else's session ends that one; one that had ended before does not end again.
+    """
+    queue = app.extensions["vocaqueue"].queue
+    key = queue.keys.make("ci", "viewer", by="test")
+    browser = app.test_client()
+    name = f"vocaqueue-{queue.settings.namespace}"
+    assert browser.post("/login", data={"key": KEY}, headers=FORM).status_code == 303
+    old = browser.get_cookie(name).value  # type: ignore[union-attr]
+    assert browser.post("/login", data={"key": key.text}, headers=FORM).status_code == 303
+    browser.set_cookie(name, old)
+    assert browser.post("/login", data={"key": key.text}, headers=FORM).status_code == 303
+    AuditPass(queue.ledger, queue.audit.log)()
+    ended = queue.audit(action="session.end").items
+    assert [(entry.target, entry.actor_id) for entry in ended] == [("admin-key", f"key:{key.key.id}")]

@@ -24,6 +24,7 @@ BODY = {"action": "pause"}
         {"Origin": "null"},
         {"Origin": "null", "Sec-Fetch-Site": "same-origin"},
         {"Origin": "https://localhost"},
+        {"Origin": "https://localhost:80"},
         {"Origin": "http://localhost:8080"},
         {"Origin": "http://localhost.evil.example"},
         {"Origin": "http://localhost@evil.example"},

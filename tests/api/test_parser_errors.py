@@ -76,6 +76,10 @@ def test_what_is_no_http_is_refused_in_json(tmp_path: Path):
             assert (status, headers["content-type"]) == (wanted, "application/json"), (what, body)
             assert json.loads(body)["success"] is False, what
             assert b"Traceback" not in body
+        raw = "GET /api/admin/queue/jobs?q=학교 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        status, _, body = ask(web.port, raw)
+        assert status == 400
+        assert json.loads(body)["error"]["message"].endswith("all but ASCII is written with percent signs.")
     finally:
         web.system.stop()
 

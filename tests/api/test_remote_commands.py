@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from requests import Response
 
 from tests.api.test_browser import Web
 from tests.toys import Toy
 from vocaqueue.cli.main import main
+from vocaqueue.cli.remote import Remote
+from vocaqueue.errors import StoreUnavailable
 
 pytestmark = pytest.mark.slow
 Cli = Callable[..., Result]
@@ -148,6 +151,10 @@ def test_the_key_goes_nowhere_else(cli: Cli, monkeypatch: pytest.MonkeyPatch, we
         server.server_close()
     monkeypatch.setenv("VOCAQUEUE_URL", "queue.example.com")
     assert "is no address" in cli("jobs").stderr
+    monkeypatch.setenv("VOCAQUEUE_URL", "https://kim:pass-word@queue.example.com")
+    ran = cli("jobs")
+    assert (ran.exit_code, "has a user or a password" in ran.stderr) == (1, True)
+    assert "pass-word" not in ran.output
 
 
 def test_a_system_that_is_away_is_a_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +165,18 @@ def test_a_system_that_is_away_is_a_sentence(cli: Cli, monkeypatch: pytest.Monke
     ran = cli("jobs")
     assert ran.exit_code == 1
     assert f"http://127.0.0.1:{port}/api/admin/queue does not answer" in ran.stderr
+
+
+def test_a_system_that_cannot_for_now_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does answer, with a sentence that says when to come back: that is handed on, once."""
+    answer = Response()
+    answer.status_code = 503
+    answer._content = b'{"success": false, "error": {"code": "store_unavailable", "message": "Away. Try again."}}'
+    remote = Remote("http://127.0.0.1:4000", "key")
+    monkeypatch.setattr(remote._session, "request", lambda *_, **__: answer)
+    with pytest.raises(StoreUnavailable) as caught:
+        remote.call("GET", "stats")
+    assert caught.value.message == "http://127.0.0.1:4000/api/admin/queue says: Away. Try again."
 
 
 def test_a_remote_record_is_the_record(web: Web) -> None:

@@ -72,6 +72,18 @@ def test_a_key_opens_and_a_wrong_one_does_not(app):
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
+def test_an_address_where_nothing_is_says_so_outside_the_base_path_too(app):
+    """
+    In sentences for whoever calls an API, not for a reader of a page.
+    """
+    client = app.test_client()
+    missing = client.get("/nothing")
+    assert (missing.status_code, missing.json["error"]["message"]) == (404, "There is nothing at this address.")
+    wrong = client.post("/healthz")
+    assert (wrong.status_code, "GET" in wrong.headers["Allow"]) == (405, True)
+    assert wrong.json["error"]["message"] == "POST is not possible here; the header Allow says what is."
+
+
 def test_a_session_of_another_system_is_none(app, settings, signed_in):
     """
     A cookie that another namespace signed with the same secret opens nothing here.
@@ -248,3 +260,15 @@ def test_metrics_are_prometheus_text_by_key(app, words):
     assert found["vocaqueue_slots", "export"] == found["vocaqueue_streams",] == 0
     assert found["vocaqueue_http_seconds_count", "GET", f"{BASE}/jobs/<job_id>", "404"] == 1
     assert "nothing-1" not in answer.text
+
+
+def test_metrics_have_no_more_rows_for_nonsense(app):
+    """
+    Anybody may send any method to any path; the memory that counts them does not grow with it.
+    """
+    client = app.test_client()
+    for number in range(20):
+        assert client.open(f"/nothing-{number}", method=f"NOTHING{number}").status_code == 404
+    text = client.get("/metrics", headers=BEARER).text
+    assert text.count("vocaqueue_http_seconds_count{") == 1
+    assert 'vocaqueue_http_seconds_count{method="other",route="none",status="404"} 20.0' in text

@@ -17,12 +17,25 @@ from sqlalchemy import text
 
 from tests.admin.conftest import Client, make_app
 from tests.toys import Toy
-from vocaqueue import Actor, ArchiveUnavailable, AuditFilter, AuditFull, DuplicateJob, QueueManager, Rate, WrongStatus
+from vocaqueue import (
+    Actor,
+    ArchiveUnavailable,
+    AuditFilter,
+    AuditFull,
+    DuplicateJob,
+    QueueManager,
+    Rate,
+    StoreUnavailable,
+    WrongStatus,
+)
 from vocaqueue.actor import SYSTEM, acting
-from vocaqueue.archive.audit import AuditLog, NewEntry
+from vocaqueue.archive.audit import AuditEntry, AuditLog, NewEntry, row_hash
 from vocaqueue.archive.database import Archive
+from vocaqueue.engine.archivist import Archivist
 from vocaqueue.engine.audit import AuditPass
+from vocaqueue.engine.health import parts_of
 from vocaqueue.store import acts
+from vocaqueue.store.attempts import Bucket
 
 Store = Callable[[], int]
 KIM = Actor("7", "Kim", "operator", "http", "10.0.0.7")
@@ -194,6 +207,23 @@ def test_while_the_archive_is_away_acts_wait_and_are_said(queue: QueueManager, m
     submit(queue)
 
 
+def test_only_the_doctor_says_why_nothing_is_stored(queue: QueueManager) -> None:
+    """
+    Readiness is open to anybody, so the database's own words, which may name its address, are not in it.
+    """
+
+    def fails() -> int:
+        raise ArchiveUnavailable("connection to 10.1.2.3 refused: password of vq_writer is wrong")
+
+    submit(queue)
+    Archivist(queue.ledger, {"audit": fails}).round()
+    assert "10.1.2.3" in (queue.audit.trouble() or "")
+    (message,) = parts_of(queue)["audit"]().values()
+    assert message.startswith("1 acts wait")
+    assert "10.1.2.3" not in message
+    assert "vq_writer" not in message
+
+
 def test_a_row_that_is_changed_or_taken_out_is_named(queue: QueueManager, store: Store, tmp_path: Path) -> None:
     """
     The database refuses to change a row; whoever gets round that breaks the chain, and verify names the first row.
@@ -226,6 +256,73 @@ def test_a_row_that_is_changed_or_taken_out_is_named(queue: QueueManager, store:
     assert queue.audit.verify(known=kept).broken == 3
 
 
+@pytest.mark.parametrize("column", [name for name in AuditEntry.__dataclass_fields__ if name not in {"seq", "hash"}])
+def test_no_column_can_be_changed_unseen(queue: QueueManager, store: Store, tmp_path: Path, column: str) -> None:
+    """
+    Whatever is changed is found; who makes the row's own hash anew is found by the next row, or by the head.
+    """
+    for _ in range(3):
+        submit(queue)
+    store()
+    database = sqlite3.connect(tmp_path / "archive.db")
+    database.row_factory = sqlite3.Row
+    database.execute("DROP TRIGGER vocaqueue_audit_no_update")
+
+    def write(row: dict[str, Any]) -> None:
+        change = f"UPDATE vocaqueue_audit SET {column} = ?, hash = ? WHERE seq = ?"
+        database.execute(change, [row[column], row["hash"], row["seq"]])
+        database.commit()
+
+    for seq in (1, 3):
+        stored = dict(database.execute("SELECT * FROM vocaqueue_audit WHERE seq = ?", [seq]).fetchone())
+        forged = stored | {column: 5 if column == "at_ms" else "f" * 64}
+        for row in (forged, forged | {"hash": row_hash(forged)}):
+            write(row)
+            assert queue.audit.verify().broken in {seq, seq + 1}
+        write(stored)
+        assert queue.audit.verify().broken is None
+    database.close()
+
+
+def test_a_pass_takes_out_no_entry_that_it_has_not_stored(
+    queue: QueueManager, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Also where the next entry is of the same millisecond.
+    """
+    submit(queue)
+    client, key = queue.ledger.client, queue.ledger.keys("audit")
+    ((first, fields),) = client.xrange(key)
+    ms = int(first.partition(b"-")[0]) + 1
+    for number in (1, 2, 3):
+        client.xadd(key, fields | {b"key": f"same-ms-{number}"}, id=f"{ms}-{number}")
+    monkeypatch.setattr("vocaqueue.engine.audit.AT_ONCE", 2)
+    assert [store() for _ in range(3)] == [2, 2, 0]
+    assert queue.audit().total == 4
+
+
+def test_nothing_is_taken_out_before_it_is_on_the_ledgers_disk(
+    queue: QueueManager, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A disk that is too slow: else a ledger that goes back could bring an act again that is stored, or never was.
+    """
+    submit(queue)
+    pipeline = queue.ledger.client.pipeline
+
+    def slow(**options: Any) -> Any:
+        pipe = pipeline(**options)
+        monkeypatch.setattr(pipe, "execute", lambda **_: [True, [0, 0]])
+        return pipe
+
+    with monkeypatch.context() as patch:
+        patch.setattr(queue.ledger.client, "pipeline", slow)
+        with pytest.raises(StoreUnavailable, match="disk"):
+            store()
+    assert queue.audit().total == 0
+    assert store() == 1
+
+
 def test_an_act_that_is_neither_the_ledgers_nor_the_databases_is_noted(queue: QueueManager, store: Store) -> None:
     """
     A sign-in is noted by whoever makes it; refused ones are left out while very much waits to be stored.
@@ -241,6 +338,23 @@ def test_an_act_that_is_neither_the_ledgers_nor_the_databases_is_noted(queue: Qu
     token = {"does": "session.begin", "kind": "session", "target": "7", "spare": 0}
     assert queue.ledger.step("audit_add", token="t", outcome="refused", **token).state == "left out"
     assert store() == 0
+
+
+def test_nobody_fills_the_log_with_refusals(queue: QueueManager, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    After so many refusals of one caller the next are left out; others' are noted, and so is what is done.
+    """
+    monkeypatch.setattr("vocaqueue.engine.audit.REFUSALS", Bucket("few", 3, 3600.0))
+    for _ in range(5):
+        with acting(KIM):
+            queue.audit.note("request.post", kind="request", outcome="forbidden")
+    with acting(Actor("", "", None, "http", "10.0.0.8")):
+        queue.audit.note("session.begin", kind="session", outcome="refused")
+    with acting(KIM):
+        queue.audit.note("session.begin", kind="session")
+    store()
+    noted = [(row["actor"]["id"], row["outcome"]) for row in rows(queue)]
+    assert noted == [("7", "forbidden")] * 3 + [("", "refused"), ("7", "done")]
 
 
 def test_another_part_stores_its_act_in_its_own_transaction(queue: QueueManager) -> None:

@@ -154,12 +154,30 @@ def test_failures_of_a_job_that_still_runs_are_known(queue: Kept) -> None:
     token = queue.begin(job_id)
     queue.keep()
     assert queue.found(failures=True) == []
+    fail_one(queue, token)
+    queue.keep()
+    assert queue.found(failures=True, statuses=["active"]) == ["runs"]
+
+
+def fail_one(queue: Kept, token: str) -> None:
     failed = [[0, "a", "a", "bad_row", "It will never work.", False, None]]
     queue.ledger.step("lease_commit", token=token, seq=1, failed=failed, cost_nano=0, jitter=0)
     until(lambda: queue.ledger.step("progress_flush", limit=100) and not queue.ledger.client.zcard(
         queue.ledger.keys("unsaid")))  # fmt: skip
+
+
+def test_failures_whose_progress_was_trimmed_are_known(queue: Kept) -> None:
+    """
+    Progress is kept for less long than events; where the pass comes too late for it, it asks which jobs are active.
+    """
+    one, two = (queue.begin(queue.waiting(name=name)) for name in ("one", "two"))
+    fail_one(queue, one)
     queue.keep()
-    assert queue.found(failures=True, statuses=["active"]) == ["runs"]
+    assert queue.found(failures=True) == ["one"]
+    fail_one(queue, two)
+    queue.ledger.client.xtrim(queue.ledger.keys("progress"), maxlen=0)
+    queue.keep()
+    assert sorted(queue.found(failures=True, statuses=["active"])) == ["one", "two"]
 
 
 def test_the_pieces_of_the_index_of_items_are_merged_and_go_with_their_jobs(

@@ -169,7 +169,7 @@ def test_a_request_costs_no_query(make_queue):
         before = len(asked)
         for _ in range(100):
             other.verify(made.text)
-        assert len(asked) == before
+        assert len(asked) <= before + 1, "it is known for seconds, which may just be over"
 
 
 def test_a_revoked_key_ends_in_every_process(make_queue, monkeypatch):
@@ -183,6 +183,37 @@ def test_a_revoked_key_ends_in_every_process(make_queue, monkeypatch):
     one.revoke(made.key.id)
     assert refusal(one, made.text) == "revoked"
     until(lambda: _is_refused(two, made.text))
+
+
+def test_a_reading_that_began_before_a_key_was_revoked_serves_nobody_after(make_queue, monkeypatch):
+    """
+    One request still holds the row as it was; another, which knows of the change, looks by itself.
+    """
+    store = make_queue().keys
+    made = store.make("n", "viewer")
+    get, has_read, go_on = store._table().get, threading.Event(), threading.Event()
+
+    def slowly(key_id: str):
+        row = get(key_id)
+        if not has_read.is_set():
+            has_read.set()
+            go_on.wait(10)
+        return row
+
+    monkeypatch.setattr(store._table(), "get", slowly)
+    before = threading.Thread(target=store.verify, args=(made.text,))
+    before.start()
+    assert has_read.wait(10)
+    store.revoke(made.key.id)
+    after: list[str] = []
+    late = threading.Thread(target=lambda: after.append(refusal(store, made.text)))
+    late.start()
+    late.join(5)
+    go_on.set()
+    before.join()
+    late.join()
+    assert after == ["revoked"]
+    assert refusal(store, made.text) == "revoked", "nor is the old row remembered"
 
 
 def _is_refused(store: KeyStore, key: str) -> bool:

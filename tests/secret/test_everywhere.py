@@ -96,6 +96,7 @@ def test_a_secret_is_nowhere_but_in_the_handler(system: System) -> None:
     log = system.queue.event_log
     said.append(repr([event.as_dict() for event in log.read("0-0", log.server_run(), block_ms=None)]))
     assert any("**********" in text_ for text_ in said)
+    assert not any("vqs1." in text_ for text_ in said), "nor is what is kept of them shown"
     places = removed | everything(system) | {f"said {n}": text_.encode() for n, text_ in enumerate(said)}
     assert len(places) > 60
     assert any(b"vqs1." in content for content in places.values())

@@ -218,6 +218,7 @@ def test_another_edition_is_refused(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not build.WORDNET.is_dir(), reason="needs Debian's wordnet-base")
 def test_the_build_repeats_itself(tmp_path: Path):
     """

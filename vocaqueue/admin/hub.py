@@ -42,6 +42,7 @@ class Follower(Protocol):
     """A client's stream."""
 
     sending_since: float | None  #: when the write began that still goes on
+    was_hung_up: bool
 
     def hang_up(self) -> None:
         """End the connection although a write hangs in it."""
@@ -344,7 +345,7 @@ class Hub:
         for follower in followers:
             since = follower.sending_since
             if since is not None and now - since > SEND_S:
-                self.cut_off += 1
+                self.cut_off += not follower.was_hung_up
                 follower.hang_up()
 
     def _let_go(self, inbox: Inbox) -> None:

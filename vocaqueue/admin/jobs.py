@@ -44,7 +44,7 @@ class JobsQuery(Paged):
     finished_before: Time | None = Field(None, description="Earlier than then.")
     sort: str = Field(
         NEWEST_FIRST,
-        pattern=f"^-?({'|'.join(SORTS)})$",
+        json_schema_extra={"pattern": f"^-?({'|'.join(SORTS)})$"},  # the search names them all when it is none
         description="createdAt, startedAt, finishedAt, priority (critical is the smallest) or name; with - before it "
         "the largest first. What has no such value comes last.",
     )

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from flask.sansio.scaffold import Scaffold
-from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, default_exceptions
 
 from ..errors import Detail, VocaqueueError
 
@@ -119,6 +119,10 @@ def on_http_error(error: HTTPException) -> Response:
     if status < 400 and error.response is not None:  # a redirect
         return error.response  # type: ignore[return-value]
     message = error.description or error.name
+    if isinstance(error, NotFound) and message == NotFound.description:  # the router's own, made for a page
+        message = "There is nothing at this address."
+    if isinstance(error, MethodNotAllowed) and message == MethodNotAllowed.description:
+        message = f"{request.method} is not possible here; the header Allow says what is."
     if status == 413:
         limits = "64 MB for a job, 2 GB for an upload, 8 MB for a bulk act, 1 MB elsewhere"
         message = f"The request is larger than this address takes: {limits}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from difflib import get_close_matches
@@ -13,9 +13,10 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from flask import request
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
-from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
+from ..findings import details_of
 from ..job import Priority
 from ..registry import JobParams
 
@@ -37,6 +38,8 @@ def _text(value: Any) -> Any:
     # Pydantic would take "0.5" for seconds since 1970.
     if not isinstance(value, str | datetime) or (isinstance(value, str) and "T" not in value.upper()):
         raise ValueError("a time is a text, such as 2030-01-31T09:00:00+09:00")
+    if isinstance(value, str) and re.search(r"[0-9] [0-9]{2}:?[0-9]{2}$", value):
+        raise ValueError("the + of a time's zone is missing; in an address it is written %2B")
     return value
 
 
@@ -82,10 +85,14 @@ def json_body() -> dict[str, Any]:
     Raises:
         UnsupportedMediaType: It is something else.
         BadRequest: It cannot be read.
+        RequestEntityTooLarge: It is larger than this address takes.
         InvalidParams: It is JSON, but no object.
     """
     with readable():
         raw = request.get_data(cache=False)
+    # Of chunks that go on beyond the limit werkzeug hands over the part before it, and says nothing.
+    if request.content_length is None and len(raw) >= (request.max_content_length or len(raw) + 1):
+        raise RequestEntityTooLarge
     if not raw:
         return {}
     if not request.is_json:
@@ -96,7 +103,7 @@ def json_body() -> dict[str, Any]:
     except RecursionError:
         raise BadRequest("The JSON is nested too deeply.") from None
     except ValueError as error:
-        raise BadRequest(f"The body cannot be read as JSON: {error}.") from None
+        raise BadRequest(f"The body cannot be read as JSON: {_unreadable(error)}.") from None
     if not isinstance(read, dict):
         raise InvalidParams("The body must be a JSON object.", [Detail("", "not_an_object", "must be a JSON object")])
     if b"\\u" in raw or b"\0" in raw:
@@ -137,15 +144,26 @@ def checked(model: type[Model], body: dict[str, Any]) -> Model:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise invalid(error) from None
+        raise _hinted(invalid(error), model) from None
+
+
+def _hinted(error: InvalidParams, model: type[JobParams]) -> InvalidParams:
+    """With the name that was probably meant for each unknown one, however deep it is."""
+    if not any(detail.code == "extra_forbidden" for detail in error.details):
+        return error
+    known = names_in(model.model_json_schema(by_alias=True))
+    details = [
+        Detail(d.field, "unknown_field", unknown_field(d.field.rpartition(".")[2], known))
+        if d.code == "extra_forbidden"
+        else d
+        for d in error.details
+    ]
+    return InvalidParams("; ".join(d.message for d in details[:3]), details)
 
 
 def invalid(error: ValidationError) -> InvalidParams:
     """Pydantic's findings as one of our errors."""
-    details = [
-        Detail(".".join(map(str, e["loc"])), e["type"], e["msg"].removeprefix("Value error, "))
-        for e in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
+    details = details_of(error)
     return InvalidParams("; ".join(f"{d.field}: {d.message}" for d in details[:3]), details)
 
 
@@ -173,7 +191,7 @@ def form_fields(lists: Collection[str]) -> dict[str, Any]:
             except RecursionError:
                 raise BadRequest(f"The JSON of the field “{name}” is nested too deeply.") from None
             except ValueError as error:
-                raise BadRequest(f"The field “{name}” cannot be read as JSON: {error}.") from None
+                raise BadRequest(f"The field “{name}” cannot be read as JSON: {_unreadable(error)}.") from None
         elif text:
             fields[name] = text
     _check_text(fields)
@@ -239,6 +257,12 @@ def takes_several(field: FieldInfo) -> bool:
     return any(get_origin(part) in {tuple, list} for part in (annotation, *get_args(annotation)))
 
 
+def names_in(schema: Mapping[str, Any]) -> set[str]:
+    """The field names of a model and of the models within it."""
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return {name for part in parts for name in part.get("properties", {})}
+
+
 def unknown_field(name: str, known: Iterable[str]) -> str:
     """“There is no field …”, with the one that was probably meant."""
     candidates = sorted(known)
@@ -255,6 +279,13 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         name = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise ValueError(f"the field “{name}” is there twice")
     return read
+
+
+def _unreadable(error: ValueError) -> str:
+    """Why it is no JSON, without what Python's own sentences say of Python."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 from byte {error.start} on"
+    return "a number in it has too many digits" if "integer string conversion" in str(error) else str(error)
 
 
 def _no_number(name: str) -> Any:

@@ -127,6 +127,7 @@ class Stream:
     ) -> None:
         self.hub, self.job_id, self.last_id = hub, job_id, last_id
         self.sending_since: float | None = None
+        self.was_hung_up = False
         self._hang_up = hang_up
         self._seen: Order | None = None  #: the last id that went out
         self._is_over = False  #: the job's last event went out
@@ -141,6 +142,7 @@ class Stream:
             self._inbox.close()
 
     def hang_up(self) -> None:
+        self.was_hung_up = True
         if self._hang_up is not None:
             with suppress(OSError):  # the client has left by itself
                 self._hang_up()
@@ -314,11 +316,12 @@ def _knows_the_end(hub: Hub, job: JobRecord, last_id: str | None) -> bool:
         place = _resumable(hub, last_id) if last_id else None
         if place is None:
             return False
-        if place.order[0] > (job.finished_at_ms or 0) + LONG_AFTER_MS:
-            return True
-        while batch := hub.queue.event_log.read(place.position, place.run, block_ms=None):
+        while place.order[0] <= (job.finished_at_ms or 0) + LONG_AFTER_MS:
+            batch = hub.queue.event_log.read(place.position, place.run, block_ms=None)
             if any(event.job_id == job.id and frame_of(event).ends for event in batch):
                 return False
+            if not batch:
+                break
             place = Place(place.run, batch[-1].id.partition(".")[2])
         return True
     except Exception:  # the job store went away in between; the stream itself waits for it

@@ -236,7 +236,7 @@ def _parse(queue: QueueManager, job_type: JobType, own: Mapping[str, Any]) -> Jo
         _too_many(job_type, own, error)
         if not any(detail.code == "extra_forbidden" for detail in error.details):
             raise
-        known = _names_in(job_type.params.model_json_schema(by_alias=True))
+        known = requests.names_in(job_type.params.model_json_schema(by_alias=True))
         details = [_with_hint(detail, known) for detail in error.details]
         raise InvalidParams(" ".join(detail.message for detail in details[:3]), details) from None
 
@@ -258,12 +258,6 @@ def _with_hint(detail: Detail, known: set[str]) -> Detail:
         return detail
     name = detail.field.rpartition(".")[2]
     return Detail(detail.field, "unknown_field", requests.unknown_field(name, known))
-
-
-def _names_in(schema: Mapping[str, Any]) -> set[str]:
-    """The field names of a model and of the models within it."""
-    parts = [schema, *schema.get("$defs", {}).values()]
-    return {name for part in parts for name in part.get("properties", {})}
 
 
 def _receipt(job_type: JobType, receipt: Receipt | None) -> Response:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import StoreUnavailable
 from .common import as_json, open_queue, plain, print_json
 from .times import time
+
+if TYPE_CHECKING:
+    from ..engine.audit import Audit
 
 
 @click.group(invoke_without_command=True)
@@ -39,15 +43,28 @@ def audit(
     if click.get_current_context().invoked_subcommand is not None:
         return
     fields["type"] = fields.pop("type_name")
-    found = open_queue().audit(page=page, limit=limit, since=since, until=until, **fields)
+    queue = open_queue()
+    found = queue.audit(page=page, limit=limit, since=since, until=until, **fields)
     if json_:
         print_json(found.as_dict())
     elif not found.items:
-        click.echo("Nothing was done." if page == 1 else f"There are {found.total_pages} pages.")
+        click.echo("No act is stored that fits." if page == 1 else f"There are {found.total_pages} pages.")
     else:
         from .show import audit_table
 
         audit_table(found)
+    _say_what_waits(queue.audit)
+
+
+def _say_what_waits(log: Audit) -> None:
+    """The list is not whole while acts wait in the ledger: nobody may take it for what was done."""
+    try:
+        waiting = log.waiting()
+    except StoreUnavailable:
+        return  # the list is the database's
+    if waiting:
+        note = f"Note: not stored yet, and so not listed: {waiting:,}. The relay does that (`vocaqueue relay`)."
+        click.echo(note, err=True)
 
 
 @audit.command()

@@ -12,6 +12,7 @@ import redis
 from ..registry import load_registry
 from ..settings import NAMES, SECRETS, SHORT_SECRET, VAR, Settings, mask, origin_of_secret, read_or_make_secret
 from ..store.client import make_client
+from .remote import remote_address
 from .show import console
 
 FIELDS = {
@@ -177,7 +178,9 @@ def _audit(settings: Settings) -> list[Finding]:
     audit = QueueManager(settings, load_registry(settings.job_types)).audit
     if trouble := audit.trouble():
         return [Finding("audit log", "error" if audit.is_full() else "warning", trouble)]
-    return [Finding("audit log", "ok", f"{audit.head()[0]:,} acts are stored.")]
+    waiting = audit.waiting()
+    more = f" Waiting for the relay: {waiting:,}." if waiting else ""
+    return [Finding("audit log", "ok", f"{audit.head()[0]:,} acts are stored.{more}")]
 
 
 def _address(settings: Settings) -> list[Finding]:
@@ -198,6 +201,13 @@ def _admin_key(_settings: Settings) -> list[Finding]:
     return [Finding("admin key", "ok", f"from {origin_of_secret(name)}.")]
 
 
+def _remote(_settings: Settings) -> list[Finding]:
+    """Whoever asks the doctor about what the other commands show must know that these are two systems."""
+    if (url := remote_address()) is None:
+        return []
+    return [Finding("VOCAQUEUE_URL", "warning", f"Other commands speak to {mask(url)}; this is about this machine's.")]
+
+
 _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "job store": _server,
     "broker": _broker,
@@ -208,4 +218,5 @@ _CHECKS: dict[str, Callable[[Settings], list[Finding]]] = {
     "admin key": _admin_key,
     "address": _address,
     "audit log": _audit,
+    "VOCAQUEUE_URL": _remote,
 }

@@ -46,6 +46,8 @@ class Remote:
                 "VOCAQUEUE_URL needs a package that is not installed: `pip install 'vocaqueue[remote]'`."
             ) from None
         parts = urlsplit(url)
+        if "@" in parts.netloc:  # it would stand in every message, and is sent to nobody
+            raise BadSettings("VOCAQUEUE_URL has a user or a password in it; VOCAQUEUE_KEY says who you are.")
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
             raise BadSettings(f"VOCAQUEUE_URL={url!r} is no address; write it like https://queue.example.com{BASE}")
         if not key:
@@ -97,7 +99,7 @@ class Remote:
                 [],
             ) from None
         if answer.status_code in {502, 503, 504}:
-            raise Unreachable(self.url, message)
+            raise Unready(self.url, message)
         kind = RemoteBadRequest if answer.status_code in WRONG_USE or code == "unknown_type" else RemoteError
         raise kind(code, message, details)
 
@@ -113,8 +115,23 @@ class Unreachable(StoreUnavailable):
         VocaqueueError.__init__(self, f"{url} does not answer: {reason.rstrip('.')}. Try again in a few seconds.")
 
 
+class Unready(Unreachable):
+    """The other system answers that it cannot for now, and why."""
+
+    def __init__(self, url: str, said: str) -> None:
+        VocaqueueError.__init__(self, f"{url} says: {said}")
+
+
 def remote_from_env() -> Remote | None:
     """The system of VOCAQUEUE_URL and VOCAQUEUE_KEY, which a `.env` may name too; None: this machine's."""
-    env = {**dotenv_values(".env"), **os.environ}
-    url = env.get("VOCAQUEUE_URL")
-    return Remote(url, env.get("VOCAQUEUE_KEY")) if url else None
+    url = remote_address()
+    return Remote(url, _environment().get("VOCAQUEUE_KEY")) if url else None
+
+
+def remote_address() -> str | None:
+    """VOCAQUEUE_URL as it is set; None: the commands are for this machine's system."""
+    return _environment().get("VOCAQUEUE_URL") or None
+
+
+def _environment() -> dict[str, str | None]:
+    return {**dotenv_values(".env"), **os.environ}

@@ -21,7 +21,7 @@ from .common import plain
 if TYPE_CHECKING:
     from ..archive.audit import AuditPage
     from ..archive.bin import BinPage
-    from ..engine.keys import KeyPage
+    from ..engine.listed_key import KeyPage
     from ..engine.queue import QueueManager
 
 COLOURS = {

@@ -16,6 +16,7 @@ from ..archive.audit import AuditEntry, AuditFilter, AuditLog, AuditPage, NewEnt
 from ..errors import StoreUnavailable
 from ..secrets import redact_text
 from ..store.acts import MANY_WAITING, MOST_WAITING
+from ..store.attempts import Attempts, Bucket
 from ..store.ledger import Ledger
 from .archivist import state_of
 from .base import QueueBase
@@ -23,6 +24,8 @@ from .base import QueueBase
 AT_ONCE = 500  #: entries of the stream that one transaction stores
 DISK_MS = 2000
 CUT = "…"  #: as in lua/lib/audit.lua
+#: Refusals of one caller that are noted: nobody who may do nothing can fill a log that is kept for ever.
+REFUSALS = Bucket("audit-refusals", 300, 10.0)
 
 
 class AuditPass:
@@ -183,12 +186,21 @@ class Audit:
         found: int = ledger.patiently(lambda: ledger.client.xlen(ledger.keys("audit")), self.queue.patience_s)
         return found
 
-    def trouble(self) -> str | None:
-        """Why what is done is not stored as it should, in a sentence; None: all is well. Raises StoreUnavailable."""
+    def trouble(self, *, with_reason: bool = True) -> str | None:
+        """
+        Why what is done is not stored as it should, in a sentence; None: all is well.
+
+        Args:
+            with_reason: As the database says it, which may name its address; False: for anybody's eyes.
+
+        Raises:
+            StoreUnavailable
+        """
         waiting = self.waiting()
         state = state_of(self.queue.ledger, self.queue.patience_s).get("audit")
         if state is not None and state["error"] is not None and waiting:
-            return f"{waiting:,} acts wait to be stored in the audit log: {state['error']}"
+            reason = state["error"] if with_reason else "the database cannot be written; `vocaqueue doctor` says why."
+            return f"{waiting:,} acts wait to be stored in the audit log: {reason}"
         if waiting >= MANY_WAITING:
             return f"{waiting:,} acts wait to be stored in the audit log; does the relay run?"
         return None
@@ -240,12 +252,15 @@ class Audit:
         Note an act that neither the ledger nor the archive's tables make, such as a sign-in, by whoever acts now.
 
         Args:
-            outcome: Other than `done`, it was an attempt; those are left out while 10,000 entries wait.
+            outcome: Other than `done`, it was an attempt; those are left out while 10,000 entries wait, and of one
+                caller after 300, but for one in ten seconds.
 
         Raises:
             StoreUnavailable: It is not known whether it was noted.
         """
-        ledger = self.queue.ledger
+        ledger, caller = self.queue.ledger, current()
+        if outcome != "done" and Attempts(ledger).take([(REFUSALS, (caller.id or caller.address or "")[:200])]):
+            return
         ledger.step(
             "audit_add",
             patience_s=self.queue.patience_s,

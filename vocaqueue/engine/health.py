@@ -139,7 +139,7 @@ def _archive(queue: QueueManager) -> dict[str, Any]:
 
 
 def _audit(queue: QueueManager) -> dict[str, Any]:
-    trouble = queue.audit.trouble()
+    trouble = queue.audit.trouble(with_reason=False)
     if trouble and queue.audit.is_full():
         raise NotReadyError(trouble)
     return {"message": trouble} if trouble else {}

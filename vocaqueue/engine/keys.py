@@ -23,9 +23,9 @@ from ..errors import (
     StoreUnavailable,
 )
 from ..job import iso
-from ..pages import Page
 from ..store.generation import Generation
 from .last_use import LastUse
+from .listed_key import KeyPage, ListedKey, MadeKey
 
 if TYPE_CHECKING:
     from ..archive.database import Archive
@@ -40,32 +40,6 @@ AWAY_S = 2.0  #: for so long nobody asks a database that has just not answered
 LASTS_S = 600.0  #: for so long a known key goes on while the database is away and nothing was revoked
 LONGEST_NAME = 100
 FARTHEST_DAYS = 3650
-
-
-@dataclass(frozen=True, slots=True)
-class MadeKey:
-    """A new key. Its text is in no database: whoever loses it makes another one."""
-
-    key: ApiKey
-    text: str
-
-    def as_dict(self) -> dict[str, Any]:
-        return self.key.as_dict(self.key.created_at_ms) | {"key": self.text}
-
-
-@dataclass(frozen=True, slots=True)
-class ListedKey:
-    """A key as it was at a time, in milliseconds since the epoch."""
-
-    key: ApiKey
-    at_ms: int
-
-    def as_dict(self) -> dict[str, Any]:
-        return self.key.as_dict(self.at_ms)
-
-
-#: The newest first.
-KeyPage = Page[ListedKey]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +62,7 @@ class KeyStore:
         self._queue, self._archive, self._audit = queue, archive, audit
         self._generation = Generation(queue.ledger)
         self._known: dict[str, _Known] = {}
-        self._flights: dict[str, Future[ApiKey | None]] = {}
+        self._flights: dict[tuple[str, int | None], Future[ApiKey | None]] = {}  #: by key and generation
         self._lock = threading.Lock()
         self._away_until = 0.0
         self._made_table: KeyTable | None = None
@@ -231,7 +205,7 @@ class KeyStore:
         if known and now - known.read_at < FRESH_S and (is_same or generation is None):
             return known.key
         try:
-            key = self._read_once(key_id)
+            key = self._read_once(key_id, generation)
         except ArchiveUnavailable as error:
             if known and is_same and now - known.read_at < LASTS_S:
                 return known.key
@@ -243,13 +217,18 @@ class KeyStore:
                 self._known[key_id] = _Known(key, generation, now)
         return key
 
-    def _read_once(self, key_id: str) -> ApiKey | None:
-        """Requests that need the same key at the same time share one reading."""
+    def _read_once(self, key_id: str, generation: int | None) -> ApiKey | None:
+        """
+        Requests that need the same key at the same time share one reading.
+
+        But none that began before the number that they know: that one may have read a key that was revoked since.
+        """
+        this = key_id, generation
         with self._lock:
-            flight = self._flights.get(key_id)
+            flight = self._flights.get(this)
             is_mine = flight is None
             if flight is None:
-                flight = self._flights[key_id] = Future()
+                flight = self._flights[this] = Future()
         if is_mine:
             try:
                 if time.monotonic() < self._away_until:
@@ -262,7 +241,7 @@ class KeyStore:
                 flight.set_exception(error)
             finally:
                 with self._lock:
-                    del self._flights[key_id]
+                    del self._flights[this]
         return flight.result()
 
     def _act(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

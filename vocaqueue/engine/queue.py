@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ..errors import Detail, InvalidParams, JobNotFound
 from ..estimate import Forecast
+from ..findings import details_of
 from ..job import Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings
@@ -162,10 +163,7 @@ class QueueManager(Finding, Reading, Steering, Removing):
         try:
             return job_type.params.model_validate(fields)
         except ValidationError as error:
-            details = [
-                Detail(".".join(map(str, e["loc"])), e["type"], e["msg"].removeprefix("Value error, "))
-                for e in error.errors(include_url=False, include_context=False, include_input=False)
-            ]
+            details = details_of(error)
             named = "; ".join(f"{d.field or 'body'}: {d.message}" for d in details[:3])
             raise InvalidParams(f"The parameters of {type_name} do not fit. {named}.", details) from None
 

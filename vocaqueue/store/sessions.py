@@ -49,8 +49,8 @@ class Sessions:
             self._seen.pop(session_id, None)
             return None
         says = json.loads(raw)
+        self._seen.pop(session_id, None)  # so that it comes last; another thread may end it at any moment
         self._seen[session_id] = (says, time.monotonic())
-        self._seen.move_to_end(session_id)
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
         return dict(says)

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -152,10 +151,11 @@ def test_a_stream_ends_with_its_key_and_its_session(web: Web):
         f"{web.url}/logout", b"{}", {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
     )
     opener.open(out).read()
-    begun = time.monotonic()
     for name in ("revoked", "signed out"):
-        while streams[name].recv(65536):
-            assert time.monotonic() - begun < 30
+        beats = 0  # one a second, by the server's clock
+        while part := streams[name].recv(65536):
+            beats += part.count(b"heartbeat")
+            assert beats < 30
     streams["stays"].settimeout(5)
     assert b"heartbeat" in streams["stays"].recv(65536)
     for stream in streams.values():
@@ -177,15 +177,18 @@ def test_a_stranger_on_this_machine_is_no_proxy(web: Web):
 @pytest.mark.slow
 def test_open_streams_do_not_hold_up_a_stop(web: Web):
     """
-    Told to stop, the web process ends within seconds although clients follow its streams.
+    Told to stop, the web process ends its streams as answers end, so it needs not be killed because of them.
     """
     streams = [web.stream("Authorization: Bearer key") for _ in range(5)]
-    begun = time.monotonic()
     web.process.send_signal(signal.SIGTERM)
-    web.process.wait(timeout=15)
-    assert time.monotonic() - begun < 8
     for stream in streams:
+        stream.settimeout(60)
+        received = b""
+        while part := stream.recv(65536):
+            received += part
+        assert received.endswith(b"0\r\n\r\n")
         stream.close()
+    assert web.process.wait(timeout=60) == 0
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -209,8 +210,13 @@ def test_a_dry_run_of_the_shops_own_types(shop: Shop) -> None:
 
 def test_the_command_line_works_in_the_shops_folder(shop: Shop) -> None:
     """From the wheel, with the shop's .env: doctor, submit, jobs, dry run; the settings say where they are from."""
-    report = json.loads(shop.command("seoul", "doctor", "--json"))
-    assert {check["state"] for check in report["checks"]} == {"ok"}, report["checks"]
+    report: dict[str, Any] = {}
+
+    def unwell() -> list[str]:
+        report.update(json.loads(shop.command("seoul", "doctor", "--json")))
+        return [check["part"] for check in report["checks"] if check["state"] != "ok"]
+
+    until(lambda: unwell() == ["beat"], 60, 1)  # the shop has no schedules, and so none
     examined = {check["part"] for check in report["checks"]}
     assert {"job store", "job types", "database", "files", "workers for send-letters"} <= examined
     origin = {setting["name"]: setting["origin"] for setting in report["settings"]}

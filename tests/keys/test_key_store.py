@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -173,18 +172,17 @@ def test_a_request_costs_no_query(make_queue):
         assert len(asked) <= before + 1, "it is known for seconds, which may just be over"
 
 
-def test_a_revoked_key_ends_in_every_process(make_queue):
+def test_a_revoked_key_ends_in_every_process(make_queue, monkeypatch):
     """
     A process that knows the key hears of its end by the number in the job store, long before it would look again.
     """
+    monkeypatch.setattr(keys_module, "FRESH_S", 3600.0)
     one, two = make_queue().keys, make_queue().keys
     made = one.make("n", "viewer")
     two.verify(made.text)
-    begun = time.monotonic()
     one.revoke(made.key.id)
     assert refusal(one, made.text) == "revoked"
-    until(lambda: _is_refused(two, made.text), 4.0)
-    assert time.monotonic() - begun < keys_module.FRESH_S, "by the number, not because it was looked up again"
+    until(lambda: _is_refused(two, made.text))
 
 
 def test_a_reading_that_began_before_a_key_was_revoked_serves_nobody_after(make_queue, monkeypatch):

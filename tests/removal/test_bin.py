@@ -215,11 +215,11 @@ def test_a_full_disk_refuses_in_the_middle_and_keeps_the_rest(queue, monkeypatch
     queue.bin()
     full: list[int] = []
 
-    def prepare(connection, _record):
+    def prepare(connection, _record, _proxy):
         if len(full) >= 2:  # SQLite takes no fewer than there are
             connection.execute("PRAGMA max_page_count=1")
 
-    event.listen(queue._archive._engine, "connect", prepare)
+    event.listen(queue._archive._engine, "checkout", prepare)
     put = queue._removal.bin.put
     monkeypatch.setattr(queue._removal.bin, "put", lambda entries: (put(entries), full.append(1)))
     with pytest.raises(ArchiveUnavailable, match="full"):

@@ -8,7 +8,7 @@ import re
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 
@@ -57,10 +57,13 @@ sys.exit(Supervisor({"stubborn": Command(args=[sys.executable, "-u", "stubborn.p
 
 
 @pytest.fixture(autouse=True)
-def no_valkey(run: Callable[..., System], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def no_valkey(run: Callable[..., System], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     (tmp_path / "polite.py").write_text(POLITE)
     (tmp_path / "stubborn.py").write_text(STUBBORN)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # all this may run under nohup, which is inherited
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def test_a_procfile_is_names_and_commands_in_order():

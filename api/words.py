@@ -17,7 +17,7 @@ from vocaqueue.admin.answers import Answer, Moment, PageOf, media
 from vocaqueue.admin.page import CACHED
 from vocaqueue.admin.payloads import StoreAway, ok, on_our_error
 from vocaqueue.admin.requests import Paged, Query
-from vocaqueue.findings import details_of
+from vocaqueue.field_errors import details_of
 from workers.job_types import WordFilter
 from workers.words import images, payloads
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.system.systems import System, until
+from tests.system.systems import System, listens, until
 from vocaqueue.store.logins import Logins
 
 
@@ -32,7 +32,7 @@ class Web:
         self.system.env |= env or {}
         command = [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn", "api.app:create_app()"]
         self.system._run("web", command)
-        until(self._answers)
+        until(lambda: listens(self.port))
 
     @property
     def url(self) -> str:
@@ -70,10 +70,3 @@ class Web:
         """Open connections to it."""
         lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         return sum(line[3] == "01" and int(line[1].rpartition(":")[2], 16) == self.port for line in lines)
-
-    def _answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            return True
-        except OSError:
-            return False

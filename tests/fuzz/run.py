@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from tests.system.systems import ROOT, System, until
+from tests.system.systems import ROOT, System, listens, until
 
 TYPES = "workers.job_types:JOB_TYPES,tests.toys:JOB_TYPES"
 ALL_PHASES = "examples,coverage,fuzzing,stateful"
@@ -47,7 +47,7 @@ class Service(System):
         self.relay()  # which makes the history that lists are searched in
         self._run("web", [sys.executable, "-m", "gunicorn", "-c", "python:api.gunicorn", "tests.fuzz.service:app()"])
         try:
-            until(self._answers)
+            until(lambda: listens(self.port))
             until(self._knows_its_history)
         except BaseException:
             self.stop()
@@ -64,13 +64,6 @@ class Service(System):
         except HTTPError as error:
             return error.code != 503
         return True
-
-    def _answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            return True
-        except OSError:
-            return False
 
 
 def fuzz(folder: Path, *, seconds: int, seed: int, phases: str, more: list[str]) -> subprocess.CompletedProcess[str]:

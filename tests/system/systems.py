@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,15 @@ def until(what: Callable[[], Any], timeout_s: float = 30.0, every_s: float = 0.0
             return found
         time.sleep(every_s)
     raise AssertionError(f"waited {timeout_s:g} s in vain")
+
+
+def listens(port: int) -> bool:
+    """Whether something on this machine takes connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
 
 
 class System:

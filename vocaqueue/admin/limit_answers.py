@@ -31,8 +31,8 @@ class TypeLimits(RateState):
     max_running_chunks: int | None = Field(description="Over all machines; null: no cap.")
 
 
-class TypeStats(TypeLimits):
-    """Counts of a type's jobs, and what holds them up."""
+class StatusCounts(Answer):
+    """How many jobs there are in each status. Each is counted once; a held one under `paused`."""
 
     waiting: int = Field(ge=0)
     active: int = Field(ge=0)
@@ -41,6 +41,11 @@ class TypeStats(TypeLimits):
     delayed: int = Field(ge=0)
     paused: int = Field(ge=0)
     cancelled: int = Field(ge=0)
+
+
+class TypeStats(TypeLimits, StatusCounts):
+    """Counts of a type's jobs, and what holds them up."""
+
     is_paused: bool
     items_waiting: int = Field(ge=0, description="Items of all its unended jobs that are not settled.")
     items_per_second: float = Field(ge=0)

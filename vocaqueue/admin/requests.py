@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from ..errors import Detail, InvalidParams
-from ..findings import details_of
+from ..field_errors import details_of
 from ..job import Priority
 from ..registry import JobParams
 

@@ -11,23 +11,16 @@ from pydantic import Field
 from ..job import iso
 from .answers import Answer, Moment, PageOf
 from .guard import GuardedBlueprint, identity
-from .limit_answers import TypeStats
+from .limit_answers import StatusCounts, TypeStats
 from .payloads import ok, whole
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
 
 
-class Stats(Answer):
+class Stats(StatusCounts):
     """How many jobs there are in each status, in all and by type. Each is counted once; a held one under `paused`."""
 
-    waiting: int = Field(ge=0)
-    active: int = Field(ge=0)
-    completed: int = Field(ge=0)
-    failed: int = Field(ge=0)
-    delayed: int = Field(ge=0)
-    paused: int = Field(ge=0)
-    cancelled: int = Field(ge=0)
     is_paused: bool = Field(description="Everything is held.")
     job_counts: dict[str, int] = Field(description="By type: all its jobs.")
     types: dict[str, TypeStats]

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from ..errors import (
     KeysUnavailable,
     StoreUnavailable,
 )
+from ..flights import Flights
 from ..job import iso
 from ..store.generation import Generation
 from .last_use import LastUse
@@ -62,7 +62,7 @@ class KeyStore:
         self._queue, self._archive, self._audit = queue, archive, audit
         self._generation = Generation(queue.ledger)
         self._known: dict[str, _Known] = {}
-        self._flights: dict[tuple[str, int | None], Future[ApiKey | None]] = {}  #: by key and generation
+        self._flights: Flights[ApiKey | None] = Flights()  #: by key and generation
         self._lock = threading.Lock()
         self._away_until = 0.0
         self._made_table: KeyTable | None = None
@@ -223,26 +223,18 @@ class KeyStore:
 
         But none that began before the number that they know: that one may have read a key that was revoked since.
         """
-        this = key_id, generation
-        with self._lock:
-            flight = self._flights.get(this)
-            is_mine = flight is None
-            if flight is None:
-                flight = self._flights[this] = Future()
-        if is_mine:
-            try:
-                if time.monotonic() < self._away_until:
-                    raise KeysUnavailable()
-                flight.set_result(self._ask(self._table().get, key_id))
-            except BaseException as error:
-                if isinstance(error, ArchiveUnavailable) and not isinstance(error, KeysUnavailable):
-                    log.warning("API keys cannot be looked up", extra={"reason": str(error)})
-                    self._away_until = time.monotonic() + AWAY_S
-                flight.set_exception(error)
-            finally:
-                with self._lock:
-                    del self._flights[this]
-        return flight.result()
+        return self._flights.share((key_id, generation), lambda: self._read(key_id))
+
+    def _read(self, key_id: str) -> ApiKey | None:
+        if time.monotonic() < self._away_until:
+            raise KeysUnavailable()
+        try:
+            key: ApiKey | None = self._ask(self._table().get, key_id)
+            return key
+        except ArchiveUnavailable as error:
+            log.warning("API keys cannot be looked up", extra={"reason": str(error)})
+            self._away_until = time.monotonic() + AWAY_S
+            raise
 
     def _act(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         try:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ..errors import Detail, InvalidParams, JobNotFound
 from ..estimate import Forecast
-from ..findings import details_of
+from ..field_errors import details_of
 from ..job import Priority
 from ..registry import JobParams, JobType, Prepared, Registry, load_object, load_registry
 from ..settings import Settings

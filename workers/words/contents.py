@@ -50,10 +50,6 @@ class StoredContent:
     created_at_ms: int
     is_current: bool
 
-    @property
-    def says_something(self) -> bool:
-        return self.status != UNAVAILABLE
-
 
 def put(word_id: str, made: Sequence[NewContent], *, fence: int, job_id: str) -> list[Written]:
     """Write what a job made of a word, in one transaction; answers in the same order. Raises WordNotFound."""

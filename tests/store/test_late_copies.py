@@ -36,6 +36,15 @@ def test_an_old_copy_of_a_restore_does_not_bring_the_job_back_a_second_time(ledg
     assert Real.read(ledger.client, ledger.keys.prefix).raw == before.raw
 
 
+def test_an_old_copy_of_a_creation_does_not_make_a_removed_job_again(ledger: Ledger) -> None:
+    """The job was removed minutes after it was made; the copy finds it made already, and writes nothing."""
+    ledger.step("job_create", id="a", **JOB)
+    remove(ledger, "one")
+    before = Real.read(ledger.client, ledger.keys.prefix)
+    assert ledger.step("job_create", id="a", **JOB).state == "exists"
+    assert Real.read(ledger.client, ledger.keys.prefix).raw == before.raw
+
+
 def test_what_is_remembered_of_a_restore_goes_by_itself(ledger: Ledger) -> None:
     """Its answer is kept for minutes, then there is nothing left of the act."""
     ledger.step("job_create", id="a", **JOB)

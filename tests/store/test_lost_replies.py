@@ -218,7 +218,7 @@ class Life:
         self.step("schedule_put", id="stays", token="s3", data="{}")
         self.now = due
         self.step("schedule_fire", id="s", version=2, due=due, next=due + 1000)
-        self.step("job_create", id="f", type="toy", schedule="s", due=due, **given)
+        self.step("job_create", id="h", type="toy", schedule="s", due=due, **given)
         self.now = due + 1000
         self.step("schedule_fire", id="s", version=2, due=self.now, next=None)
         self.step("schedule_failed", id="s", due=self.now, error={"code": "no_items", "message": "a sentence"})
@@ -296,9 +296,9 @@ def test_the_little_life_has_every_step(truth: Life) -> None:
     d = truth.end()["job:d"]
     assert truth.end()["job:e"]["status"] == "cancelled"
     assert (d["status"], d["run"], d["completed"], d["failed"], d["priority"]) == ("completed", "2", "1", "1", "1")
-    g, f = truth.end()["job:g"], truth.end()["job:f"]
+    g, h = truth.end()["job:g"], truth.end()["job:h"]
     assert (g["status"], g["completed"], g["log_lines"]) == ("failed", "1", "6")
-    assert (f["status"], f["schedule"]) == ("completed", "s")
+    assert (h["status"], h["schedule"]) == ("completed", "s")
     assert "job:g2" not in truth.end()
     assert truth.end()["logs:g"] == ['4 ["one"]', '5 ["two"]', '6 ["three"]']
     assert truth.end()["schedules"].keys() == {"stays"}

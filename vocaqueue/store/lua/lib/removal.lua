@@ -20,7 +20,7 @@ local function seen_in(j)
 end
 
 -- What of a job its removal must know, as text; a fraction of what `load` reads. nil when there is no such job.
-local GLANCE = { 'id', 'type', 'total', 'completed', 'failed', 'skipped', 'idem', 'unique' }
+local GLANCE = { 'id', 'type', 'total', 'completed', 'failed', 'skipped', 'idem', 'unique', 'created_at' }
 for _, name in ipairs(SEEN) do GLANCE[#GLANCE + 1] = name end
 
 local function glance(id)
@@ -119,9 +119,11 @@ local function take_away(j)
   for _, key in ipairs({ K.job .. id, K.items .. id, K.leases .. id }) do gone.keys[#gone.keys + 1] = key end
   for _, each in ipairs(key_names(id)) do gone.keys[#gone.keys + 1] = K[each[1]] .. id .. each[2] end
   let_go(j)
-  -- Its last ticket is nobody's fault, and not set aside as one of a job that never was.
+  -- Its last ticket is nobody's fault, and not set aside as one of a job that never was. A copy of its creation that was on its
+  -- way for long does not make it again.
   local ended_at = tonumber(j.finished_at)
-  if not is_final(j) and redis.call('ZSCORE', K.line .. line, id) or ended_at and now - ended_at < TICKETS_LIVE_S * 1000 then
+  if not is_final(j) and redis.call('ZSCORE', K.line .. line, id) or ended_at and now - ended_at < TICKETS_LIVE_S * 1000
+    or now - j.created_at < TOLD_S * 1000 then
     redis.call('SET', K.gone .. id, '', 'EX', TICKETS_LIVE_S)
   end
   loaded[id] = nil

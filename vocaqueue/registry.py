@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
 from .errors import BadSettings, UnknownType
@@ -32,6 +32,17 @@ class JobParams(BaseModel):
         allow_inf_nan=False,
         hide_input_in_errors=True,  # it may be secret, and errors are logged
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_switch(cls, value: Any, info: ValidationInfo) -> Any:
+        """JSON's true would pass as 1 where a number is meant."""
+        if isinstance(value, bool) and info.field_name is not None:
+            meant = cls.model_fields[info.field_name].annotation
+            kinds = set(get_args(meant)) or {meant}
+            if kinds & {int, float} and bool not in kinds:
+                raise ValueError("true and false stand for no number")
+        return value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -64,6 +64,9 @@ def call(world: World, path: str, method: str, operation: dict[str, Any], status
             options["role"] = "hasty"
         case "413":
             options["environ_overrides"] = {"CONTENT_LENGTH": str(64 * 1024**2 + 1)}
+        case "414":
+            argument = next(argument["name"] for argument in operation["parameters"] if argument["in"] == "query")
+            where = f"{where}?{argument}={'x' * 9000}"
         case "415":
             options = {"data": b"x", "content_type": "text/plain"}
         case "422":

@@ -30,9 +30,10 @@ class Repeats(World):
     def repeat_an_old_one(self, choice: int) -> None:
         """A command that was on its way for long arrives."""
         made = self.made[choice % len(self.made)]
-        if made.name == "job_create" and made.arguments["id"] in self.model.removed:
-            if not self.ledger.client.exists(self.ledger.keys("gone", made.arguments["id"])):
-                return  # commands are on their way for minutes at most, and this job was older
+        id_ = made.arguments.get("id")
+        is_removed = made.name == "job_create" and id_ in self.model.removed
+        if is_removed and not self.ledger.client.exists(self.ledger.keys("gone", id_)):
+            return  # commands are on their way for minutes at most, and this job was older
         if self.acts_since(made) >= ACTS_KEPT:
             return
         seq = made.arguments.get("seq")

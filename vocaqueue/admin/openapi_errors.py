@@ -21,6 +21,8 @@ SAID: dict[int, tuple[str, str, str]] = {
           "Job “export-1” is completed; it cannot be paused. Possible now: delete."),
     413: ("The request is larger than this address takes.", "too_large",
           "The request is larger than this address takes: 64 MB for a job, 2 GB for an upload, 1 MB elsewhere."),
+    414: ("The query is longer than 8,000 bytes; of an address as a whole the server takes 8,190.", "too_large",
+          "The query has 9,020 bytes; 8,000 is the most. Ask for less at once."),
     415: ("The body is neither JSON nor, for a file, multipart.", "unsupported_media_type",
           "Send the body as application/json."),
     422: ("It can be read and makes no sense; `details` name each field.", "invalid_params",
@@ -54,7 +56,7 @@ def errors_of(path: str, method: str, operation: Operation) -> list[int]:
     if operation.query is not None:
         found.add(422)
         if operation.query is not NoArguments and operation.query.model_fields:
-            found.add(400)
+            found |= {400, 414}
     if method in CHANGES and (operation.reads_body or operation.body):
         found |= {400, 413, 415, 422}
     return sorted(found)

@@ -13,7 +13,13 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 from flask import request
 from pydantic import AwareDatetime, BeforeValidator, Field, ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestEntityTooLarge,
+    RequestURITooLarge,
+    UnsupportedMediaType,
+)
 
 from ..errors import Detail, InvalidParams
 from ..field_errors import details_of
@@ -25,6 +31,7 @@ JOB_BODY_BYTES = 64 * 1024**2  #: of a job with its ids
 BULK_BODY_BYTES = 8 * 1024**2  #: 100,000 ids
 UPLOAD_BODY_BYTES = 2 * 1024**3 + SMALL_BODY_BYTES  #: of a file, with the fields beside it
 LAST_PAGE = 1_000_000
+QUERY_BYTES = 8000  #: the server takes 8,190 of an address as a whole
 _HALF_LETTER = re.compile("[\ud800-\udfff\0]")
 
 
@@ -223,7 +230,12 @@ def arguments(model: type[Arguments]) -> Arguments:
     Raises:
         InvalidParams: It names the arguments that do not exist, are there twice, or make no sense.
         BadRequest: A NUL or half a letter.
+        RequestURITooLarge: It has more than `QUERY_BYTES`.
     """
+    if model.model_fields and len(request.query_string) > QUERY_BYTES:
+        raise RequestURITooLarge(
+            f"The query has {len(request.query_string):,} bytes; {QUERY_BYTES:,} is the most. Ask for less at once."
+        )
     known = {field.alias or name: field for name, field in model.model_fields.items()}
     given: dict[str, Any] = {}
     wrong: list[Detail] = []

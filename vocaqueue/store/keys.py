@@ -88,7 +88,7 @@ KEYS: dict[str, str] = {
     "task_events": "task-events",  # stream  task-received, -started, -succeeded … from Celery, short
     "processes": "processes",  # hash  "<kind>@<host>:<pid>" of relay, reconciler, beat -> when it last said so
     "lock": "lock:",  # relay, reconciler  string  token of the one at work
-    "gone": "gone:",  # <id>  string  a job that was removed while a ticket or its creation may still be on its way; an hour
+    "gone": "gone:",  # <id>  string  removed while a ticket or its creation may still be on its way; an hour
     "told": "told:",  # <token>  string  answer of an act that removes or restores jobs, for a repeat of it; minutes
     "file_orphans": "file-orphans",  # set   jobs that were removed for good and whose files are still to go
     "preview": "preview:",  # <id>  string  the jobs that a bulk act was shown for, zlib'd JSON; minutes

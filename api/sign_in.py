@@ -17,7 +17,7 @@ from werkzeug.exceptions import NotFound
 from vocaqueue import ArchiveUnavailable, JobParams, KeyRefused, QueueManager, StoreUnavailable
 from vocaqueue.admin.answers import Answer, media
 from vocaqueue.admin.guard import GuardedBlueprint
-from vocaqueue.admin.payloads import RETRY_AFTER_S, ok
+from vocaqueue.admin.payloads import CODES, RETRY_AFTER_S, failure, ok
 from vocaqueue.store.attempts import Bucket
 
 from .identity import Gate
@@ -50,7 +50,8 @@ def create_blueprint(queue: QueueManager, gate: Gate, ui: str) -> Blueprint:
     page = _Page(ui)
 
     seen = media("text/html")
-    refused = {303: None, 401: seen, 403: seen, 429: seen, 503: seen}
+    said = media("text/html", "application/json")
+    refused = {303: None, 401: said, 403: said, 429: said, 503: said}
 
     @blueprint.get("/", role="open", query=None, answer={303: None})
     def home() -> ResponseReturnValue:
@@ -142,7 +143,7 @@ def _take_a_try(gate: Gate) -> None:
 
 
 class _Page:
-    """The form, with what went wrong above it."""
+    """The form, with what went wrong above it; a program that sends or wants JSON is told in JSON."""
 
     def __init__(self, ui: str) -> None:
         self._ui = ui
@@ -155,13 +156,20 @@ class _Page:
             try:
                 return view()
             except _Notice as said:
-                return self.show(said.status, said.notice, wait_s=said.wait_s)
+                return self._say(said.status, said.notice, said.wait_s)
             except StoreUnavailable:
-                return self.show(503, "store_away_link" if "token" in request.args else "store_away")
+                return self._say(503, "store_away_link" if "token" in request.args else "store_away")
             except ArchiveUnavailable:
-                return self.show(503, "keys_away")
+                return self._say(503, "keys_away")
 
         return told
+
+    def _say(self, status: int, notice: str, wait_s: int = RETRY_AFTER_S) -> Response:
+        if not _is_for_a_program():
+            return self.show(status, notice, wait_s=wait_s)
+        message = TEXTS["en"].notices[notice].format(seconds=wait_s)
+        headers = {"Retry-After": str(wait_s)} if status == 429 else {}
+        return failure(status, CODES[status], message, headers=headers)
 
     def show(self, status: int, notice: str | None = None, *, wait_s: int = RETRY_AFTER_S) -> Response:
         language = _language()
@@ -203,6 +211,12 @@ def _path_of_ours(given: str | None) -> str | None:
     if given is None or not re.fullmatch(r"/(?![/\\])[^\\\x00-\x20\x7f]*", given):
         return None
     return None if re.match(r"/(login|logout)(?![^/?#])", given) else given
+
+
+def _is_for_a_program() -> bool:
+    return (
+        request.is_json or request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+    )
 
 
 def _is_signed_in(gate: Gate) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any, ClassVar, Protocol, get_args
+from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 from .errors import BadSettings, UnknownType
 from .job import JobStatus
 from .rates import Rate
+from .switches import is_switch_for_number
 
 PAID_RATE = Rate(10, 10.0)  #: of a provider's account that nobody has configured
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -36,12 +37,8 @@ class JobParams(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _is_no_switch(cls, value: Any, info: ValidationInfo) -> Any:
-        """JSON's true would pass as 1 where a number is meant."""
-        if isinstance(value, bool) and info.field_name is not None:
-            meant = cls.model_fields[info.field_name].annotation
-            kinds = set(get_args(meant)) or {meant}
-            if kinds & {int, float} and bool not in kinds:
-                raise ValueError("true and false stand for no number")
+        if info.field_name is not None and is_switch_for_number(value, cls.model_fields[info.field_name].annotation):
+            raise ValueError("true and false stand for no number")
         return value
 
 

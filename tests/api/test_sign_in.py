@@ -197,6 +197,24 @@ def test_wrong_keys_are_limited_in_all_and_on_all_web_processes(app, settings, m
     twin.extensions["vocaqueue"].queue.close()
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"json": {"key": "wrong"}},
+        {"data": b"{", "content_type": "application/json"},
+        {"data": {"key": "wrong"}, "headers": {"Accept": "application/json"}},
+    ],
+)
+def test_a_program_is_refused_in_json(app, asked):
+    """
+    Whoever sends JSON, or wants it, gets the API's envelope and a sentence, never a page.
+    """
+    answer = app.test_client().post("/login", **asked)
+    assert (answer.status_code, answer.mimetype) == (403, "application/json")
+    assert answer.json["error"]["code"] == "not_allowed"
+    assert "form" in answer.json["error"]["message"]
+
+
 def test_the_form_is_described_and_answers_as_it_says(app):
     """
     The description names the fields of the page's form, as a form's, and answers come as documented.

@@ -54,8 +54,7 @@ def call(world: World, path: str, method: str, operation: dict[str, Any], status
         case "400" if method in CHANGES:
             options = {"data": b"{", "content_type": "application/json"}
         case "400":
-            argument = next(argument["name"] for argument in operation["parameters"] if argument["in"] == "query")
-            where = f"{where}?{argument}=%00"
+            where = f"{where}?{_argument(operation)}=%00"
         case "401":
             options["role"] = None
         case "403":
@@ -65,8 +64,7 @@ def call(world: World, path: str, method: str, operation: dict[str, Any], status
         case "413":
             options["environ_overrides"] = {"CONTENT_LENGTH": str(64 * 1024**2 + 1)}
         case "414":
-            argument = next(argument["name"] for argument in operation["parameters"] if argument["in"] == "query")
-            where = f"{where}?{argument}={'x' * 9000}"
+            where = f"{where}?{_argument(operation)}={'x' * 9000}"
         case "415":
             options = {"data": b"x", "content_type": "text/plain"}
         case "422":
@@ -94,6 +92,10 @@ class _Away:
 
     def post(self, path: str, body: Any = None, **options: Any) -> TestResponse:
         return self.call("POST", path, **({} if body is None else {"json": body}), **options)
+
+
+def _argument(operation: dict[str, Any]) -> str:
+    return next(argument["name"] for argument in operation["parameters"] if argument["in"] == "query")
 
 
 def _too_low(operation: dict[str, Any]) -> str:

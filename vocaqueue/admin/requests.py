@@ -35,12 +35,6 @@ QUERY_BYTES = 8000  #: the server takes 8,190 of an address as a whole
 _HALF_LETTER = re.compile("[\ud800-\udfff\0]")
 
 
-def _no_switch(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise ValueError("true and false stand for no number")
-    return value
-
-
 def _text(value: Any) -> Any:
     # Pydantic would take "0.5" for seconds since 1970.
     if not isinstance(value, str | datetime) or (isinstance(value, str) and "T" not in value.upper()):
@@ -69,12 +63,8 @@ def _by_comma(value: Any) -> Any:
     return value
 
 
-#: JSON's true would pass as 1. A form's fields are texts, so numbers in text are taken.
-Number = Annotated[float, BeforeValidator(_no_switch)]
-Whole = Annotated[int, BeforeValidator(_no_switch)]
 Level = Annotated[
     str | int,
-    BeforeValidator(_no_switch),
     WithJsonSchema({"enum": [*(priority.label for priority in Priority), *map(int, Priority)]}),
 ]
 Time = Annotated[AwareDatetime, BeforeValidator(_text)]

@@ -14,7 +14,7 @@ from .guard import GuardedBlueprint, identity, require
 from .job_answers import Job, PriorityName, Reason
 from .jobs import whole
 from .payloads import ok, page
-from .requests import Level, Paged, Whole
+from .requests import Level, Paged
 
 if TYPE_CHECKING:
     from ..engine.queue import QueueManager
@@ -34,7 +34,7 @@ class NewSchedule(JobParams):
     name: str | None = Field(None, max_length=200)
     priority: Level = "normal"
     cron: str | None = Field(None, description="minute hour day-of-month month day-of-week, in the time zone.")
-    every_seconds: Whole | None = Field(None, description="In place of cron; counted from full hours and days, UTC.")
+    every_seconds: int | None = Field(None, description="In place of cron; counted from full hours and days, UTC.")
     time_zone: str | None = Field(None, description="IANA name; left out: the system's.")
     enabled: bool = True
 
@@ -48,7 +48,7 @@ class ScheduleChange(JobParams):
     name: str | None = Field(None, max_length=200)
     priority: Level | None = None
     cron: str | None = None
-    every_seconds: Whole | None = None
+    every_seconds: int | None = None
     time_zone: str | None = None
     enabled: bool | None = None
 

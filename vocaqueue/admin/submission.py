@@ -50,11 +50,9 @@ class General(JobParams):
     """What every job may be given beside its type's own parameters."""
 
     priority: requests.Level = "normal"
-    delay: requests.Number | None = Field(
-        None, ge=0, le=FARTHEST_S, description="Seconds before which it must not start."
-    )
+    delay: float | None = Field(None, ge=0, le=FARTHEST_S, description="Seconds before which it must not start.")
     run_at: requests.Time | None = Field(None, description="Not before this time.")
-    deadline_seconds: requests.Number | None = Field(
+    deadline_seconds: float | None = Field(
         None, gt=0, le=FARTHEST_S, description="Seconds from now within which it must have ended, else it fails."
     )
     unique: bool | None = Field(

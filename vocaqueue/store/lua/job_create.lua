@@ -6,8 +6,8 @@
 --    all optional: idem (digest of an idempotency key and its scope) with body (digest of what was asked for), unique (digest of
 --    the parameters, which no other unended job of the type may have), deadline_ms (from now), schedule (it is a run of) and due
 --    (which firing this is; it is used up by this step)
--- Answers {state = 'created'} or, when the id is there already, or was a moment ago (a repeat), {state = 'exists'}; else nothing was made and it is
---    'repeated' (job: that of the same key and body, removed: it is not there any more), 'conflict' (job: that of the same key
+-- Answers {state = 'created'} or, when the id is there already or was a while ago (a repeat), {state = 'exists'}; else nothing
+--    was made and it is 'repeated' (job: that of the same key and body, removed: it is not there any more), 'conflict' (job: that of the same key
 --    with another body), 'fired' (this firing has its job, or its schedule is gone), 'duplicate' (job and status: that with the
 --    same parameters), 'no_blocks' (the item blocks have gone meanwhile).
 if load(a.id) or redis.call('EXISTS', K.gone .. a.id) == 1 then return answer({ state = 'exists' }) end
